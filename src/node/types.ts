@@ -1,0 +1,42 @@
+// The edges of a whole node (totem, process groups, synchronisation, services) without I/O. The real loop, the
+// node:dgram driver and the simulator each implement NodeOutput and call ClusterNode; nothing else touches a node.
+
+import type { LogSink } from '../log/types.js'
+import type { TotemParameters } from '../totem/parameters.js'
+import type { TotemObserver } from '../totem/types.js'
+import type { WireGeneration } from '../wire/generation.js'
+
+export interface NodeConfig {
+  readonly nodeId: number
+  /** Every configured node, this one included. Empty when membership is open (multicast without a nodelist). */
+  readonly memberNodeIds: readonly number[]
+  readonly totem: TotemParameters
+  readonly wire: WireGeneration
+  /** totem.config_version, 0 when unset. */
+  readonly configVersion: number
+}
+
+export interface NodeOutput {
+  /**
+   * To one other node. Before it leaves, everything multicast earlier leaves: the driver sends its queue, then this.
+   * Bytes are valid for the length of the call.
+   */
+  unicast(nodeId: number, buf: Uint8Array, off: number, len: number): void
+  /** To all other nodes. May be queued until the next unicast or the end of the driver's turn. */
+  multicast(buf: Uint8Array, off: number, len: number): void
+  /** Throws away datagrams that were received but not handed in yet, kernel queue included; returns how many. */
+  discardInput(): number
+  /** Writes the ring-id file; synchronous; throws when it cannot (fatal). */
+  persistRingSequence(seq: number): void
+  /** The node wants to end (a fatal condition or a newer configuration elsewhere): leave the ring and stop. */
+  shutdownRequested(reason: string): void
+  readonly log: LogSink
+}
+
+export interface NodeOptions {
+  readonly config: NodeConfig
+  readonly output: NodeOutput
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly observer?: TotemObserver
+}
