@@ -3,14 +3,12 @@
 // In: a path. Out: the held file, or why not.
 
 import { closeSync, constants, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs'
-import os from 'node:os'
-import { errnoText, systemErrorText } from '../log/system-error.js'
+import { systemErrorText } from '../log/system-error.js'
 
-const { EACCES, EAGAIN } = os.constants.errno
 const PID_FILE_MODE = 0o640
 
-/** Takes the lock without waiting; 0 or the errno. */
-export type LockFunction = (fd: number) => number
+/** Takes a write lock on the whole file without waiting: false when another process holds it. Throws for any other reason. */
+export type LockFunction = (fd: number) => boolean
 
 export type PidFileResult =
   | { readonly kind: 'held'; readonly file: PidFile }
@@ -36,13 +34,11 @@ export class PidFile {
       const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
       return { kind: denied ? 'denied' : 'failed', reason: systemErrorText(error) }
     }
-    const errno = lock(fd)
-    if (errno !== 0) {
-      closeSync(fd)
-      const taken = errno === EAGAIN || errno === EACCES
-      return taken ? { kind: 'taken' } : { kind: 'failed', reason: errnoText(errno) }
-    }
     try {
+      if (!lock(fd)) {
+        closeSync(fd)
+        return { kind: 'taken' }
+      }
       ftruncateSync(fd)
       writeSync(fd, `${pid}\n`)
     } catch (error) {

@@ -3,7 +3,7 @@
 // In: the wish, and the calls. Out: log lines for what could not be had. Memory is not locked here: see docs/architecture.md.
 
 import { existsSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import type { SchedulingConfiguration } from '../config/types.js'
 import { errnoText } from '../log/system-error.js'
 import type { LogSink } from '../log/types.js'
 
@@ -13,38 +13,33 @@ const NICE_LOWEST = 19
 /** The priority that the engine asks for: the top of SCHED_RR. */
 const ROUND_ROBIN_PRIORITY = 99
 
-export interface SchedulingWish {
-  readonly schedRr: boolean
-  readonly moveToRootCgroup: 'yes' | 'no' | 'auto'
-  /** `max`, `min` or a nice number; used only without round robin. */
-  readonly priority: number | 'max' | 'min'
+/** The system calls, each for the calling thread: undefined, or the failure. */
+export interface SchedulingCalls {
+  setRoundRobin(): SystemCallFailure | undefined
+  setNice(nice: number): SystemCallFailure | undefined
+  /** For the process; false when there is no such group or it may not be written. */
+  moveToRootCgroup(): boolean
 }
 
-/** The calls, each for the calling thread, except the cgroup, which is the process's. */
-export interface SchedulingCalls {
-  /** 0 or an errno. */
-  setRoundRobin(): number
-  /** False when there is no such group or it may not be written. */
-  moveToRootCgroup(): boolean
-  /** 0 or an errno. */
-  setNice(nice: number): number
+interface SystemCallFailure {
+  readonly errno: number
 }
 
 /** True when the thread runs round robin now. */
-export function applyScheduling(wish: SchedulingWish, calls: SchedulingCalls, log: LogSink): boolean {
-  if (!wish.schedRr) {
+export function applyScheduling(wish: SchedulingConfiguration, calls: SchedulingCalls, log: LogSink): boolean {
+  if (!wish.roundRobin) {
     const nice = wish.priority === 'max' ? NICE_HIGHEST : wish.priority === 'min' ? NICE_LOWEST : wish.priority
     if (nice !== 0) setNice(nice, calls, log)
     return false
   }
   if (wish.moveToRootCgroup === 'yes') move(calls, log)
-  let errno = calls.setRoundRobin()
-  if (errno !== 0 && wish.moveToRootCgroup === 'auto') {
+  let failure = calls.setRoundRobin()
+  if (failure !== undefined && wish.moveToRootCgroup === 'auto') {
     move(calls, log)
-    errno = calls.setRoundRobin()
+    failure = calls.setRoundRobin()
   }
-  if (errno === 0) return true
-  log('warning', 'MAIN', `Could not set SCHED_RR at priority ${ROUND_ROBIN_PRIORITY}: ${errnoText(errno)} (${errno})`)
+  if (failure === undefined) return true
+  log('warning', 'MAIN', `Could not set SCHED_RR at priority ${ROUND_ROBIN_PRIORITY}: ${describe(failure)}`)
   setNice(NICE_HIGHEST, calls, log)
   return false
 }
@@ -54,8 +49,12 @@ function move(calls: SchedulingCalls, log: LogSink): void {
 }
 
 function setNice(nice: number, calls: SchedulingCalls, log: LogSink): void {
-  const errno = calls.setNice(nice)
-  if (errno !== 0) log('warning', 'MAIN', `Could not set priority ${nice}: ${errnoText(errno)} (${errno})`)
+  const failure = calls.setNice(nice)
+  if (failure !== undefined) log('warning', 'MAIN', `Could not set priority ${nice}: ${describe(failure)}`)
+}
+
+function describe(failure: SystemCallFailure): string {
+  return `${errnoText(failure.errno)} (${failure.errno})`
 }
 
 /** Version 1 of the control groups has a budget of realtime per group; version 2 has the file of the root group alone. */
@@ -67,16 +66,5 @@ export function moveToRootCgroup(pid: number): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-/** Node sets the nice value of a thread when it is called there with 0. */
-export function setNiceOfThread(nice: number): number {
-  try {
-    os.setPriority(0, nice)
-    return 0
-  } catch (error) {
-    const info = error instanceof Error && 'info' in error ? (error.info as { errno?: number }) : undefined
-    return info?.errno === undefined ? os.constants.errno.EPERM : -info.errno
   }
 }

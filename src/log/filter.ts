@@ -2,7 +2,8 @@
 // copy, so that a line nobody would see is never formatted, nor sent to the main thread.
 // In: the logging settings. Out: yes or no. Knows no destinations' details.
 
-import { type LoggingSettings, levelRank, ruleOf } from './settings.js'
+import type { LoggingConfiguration, SubsystemLogging } from '../config/types.js'
+import { levelRank } from './settings.js'
 import type { LogLevel } from './types.js'
 
 /** The filter as a plain value, for the way to a worker thread. Ranks are places in LOG_LEVELS; -1 passes nothing. */
@@ -18,10 +19,10 @@ export class LogFilter {
     this.state = state
   }
 
-  static of(settings: LoggingSettings): LogFilter {
+  static of(settings: LoggingConfiguration): LogFilter {
     const ranks: Record<string, number> = {}
-    for (const { subsys } of settings.subsystems) ranks[subsys] = mostVerbose(settings, subsys)
-    return new LogFilter({ otherwise: mostVerbose(settings, ''), ranks })
+    for (const [name, rule] of settings.subsystems) ranks[name] = mostVerbose(settings, rule)
+    return new LogFilter({ otherwise: mostVerbose(settings, settings.global), ranks })
   }
 
   enabled(level: LogLevel, subsystem: string): boolean {
@@ -29,8 +30,10 @@ export class LogFilter {
   }
 }
 
-function mostVerbose(settings: LoggingSettings, subsystem: string): number {
-  const rule = ruleOf(settings, subsystem)
-  const toFile = rule.toLogfile && rule.logfile !== undefined
-  return Math.max(settings.toStderr || toFile ? rule.fileRank : -1, settings.toSyslog ? rule.syslogRank : -1)
+function mostVerbose(settings: LoggingConfiguration, rule: SubsystemLogging): number {
+  const toFile = rule.toFile && rule.logFile !== undefined
+  return Math.max(
+    settings.toStderr || toFile ? levelRank(rule.fileLevel) : -1,
+    settings.toSyslog ? levelRank(rule.syslogLevel) : -1,
+  )
 }

@@ -4,8 +4,9 @@
 //   syslog    <29>Nov 20 11:37:15 corosync[12035]:   [MAIN  ] text
 // Times are local. Lines come without their newline. Knows no destinations.
 
+import type { LoggingConfiguration } from '../config/types.js'
 import type { LogRecord } from './record.js'
-import { levelRank, SYSLOG_FACILITIES, type SyslogFacility, type TimestampMode } from './settings.js'
+import { facilityNumber, levelRank } from './settings.js'
 import type { LogLevel, Subsystem } from './types.js'
 
 /** The engine formats into a buffer of 512 bytes, the last of which is a NUL. */
@@ -15,12 +16,8 @@ const SUBSYSTEM_WIDTH = 6
 /** The name that the program has in log files and for syslog. */
 export const PROGRAM_NAME = 'corosync'
 
-export interface LineStyle {
-  readonly timestamp: TimestampMode
-  /** `fileline` and `function_name`: where the line comes from. */
-  readonly fileline: boolean
-  readonly functionName: boolean
-}
+/** How lines look; `fileLine` and `functionName` say where they come from. */
+export type LineStyle = Pick<LoggingConfiguration, 'timestamp' | 'fileLine' | 'functionName'>
 
 /** The process that speaks. */
 export interface Speaker {
@@ -56,7 +53,7 @@ function clock(date: Date): string {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map(n => String(n).padStart(2, '0')).join(':')
 }
 
-function timestamp(timeMs: number, mode: TimestampMode): string {
+function timestamp(timeMs: number, mode: LineStyle['timestamp']): string {
   if (mode === 'off') return ''
   const date = new Date(timeMs)
   const day = `${MONTHS[date.getMonth()]} ${String(date.getDate()).padStart(2, '0')} ${clock(date)}`
@@ -65,7 +62,7 @@ function timestamp(timeMs: number, mode: TimestampMode): string {
 
 /** `[MAIN  ] text`, with the source's name between the two when it is asked for. */
 function tagged(record: LogRecord, style: LineStyle): string {
-  const source = style.fileline || style.functionName ? `${SOURCES[record.subsystem]} ` : ''
+  const source = style.fileLine || style.functionName ? `${SOURCES[record.subsystem]} ` : ''
   const text = record.message.endsWith('\n') ? record.message.slice(0, -1) : record.message
   return `[${record.subsystem.slice(0, SUBSYSTEM_WIDTH).padEnd(SUBSYSTEM_WIDTH)}] ${source}${text}`
 }
@@ -103,26 +100,15 @@ function syslogSeverity(level: LogLevel): number {
 }
 
 /** A datagram for /dev/log around any text. The day is padded with a blank there. */
-export function syslogEnvelope(
-  timeMs: number,
-  level: LogLevel,
-  facility: SyslogFacility,
-  pid: number,
-  text: string,
-): string {
+export function syslogEnvelope(timeMs: number, level: LogLevel, facility: string, pid: number, text: string): string {
   const date = new Date(timeMs)
-  const priority = SYSLOG_FACILITIES_CODE[facility] * 8 + syslogSeverity(level)
+  const priority = facilityNumber(facility) * 8 + syslogSeverity(level)
   const time = `${MONTHS[date.getMonth()]} ${String(date.getDate()).padStart(2)} ${clock(date)}`
   return `<${priority}>${time} ${PROGRAM_NAME}[${pid}]: ${text}`
 }
 
-export function syslogLine(record: LogRecord, style: LineStyle, facility: SyslogFacility, pid: number): string {
+export function syslogLine(record: LogRecord, style: LineStyle, facility: string, pid: number): string {
   // The format of the terminal with time and level taken out; the blanks around them stay.
   const text = `${style.timestamp === 'off' ? ' ' : '  '}${tagged(record, style)}`
   return syslogEnvelope(record.timeMs, record.level, facility, pid, cutLine(text))
 }
-
-/** Facility numbers; local0 to local7 are 16 to 23, the rest count in the order of the list. */
-const SYSLOG_FACILITIES_CODE = Object.fromEntries(
-  SYSLOG_FACILITIES.map((name, place) => [name, name.startsWith('local') ? 16 + Number(name.slice(5)) : place]),
-) as Readonly<Record<SyslogFacility, number>>

@@ -2,20 +2,13 @@
 // executive, and gives each destination the lines that its settings let through (spec: configuration 16).
 // In: settings, records. Out: terminal, files, syslog. Keeps the last records for the flight record.
 
+import type { LoggingConfiguration } from '../config/types.js'
 import { LogFilter } from './filter.js'
 import { fileLine, type Speaker, syslogEnvelope, syslogLine, terminalLine } from './format.js'
 import type { LogRecord } from './record.js'
-import {
-  DEFAULT_LOGGING_SETTINGS,
-  facilityOf,
-  type LoggingSettings,
-  levelRank,
-  ruleOf,
-  type SubsystemRule,
-  type SyslogFacility,
-} from './settings.js'
+import { DEFAULT_LOGGING, levelRank, ruleOf } from './settings.js'
 import { LogFile, type SyslogPort, writeTerminal } from './targets.js'
-import type { LogLevel, LogSink, Subsystem } from './types.js'
+import type { LogLevel, LogSink } from './types.js'
 
 /** How many records the flight record shows. */
 export const RECENT_RECORDS_MAX = 512
@@ -32,15 +25,15 @@ export interface LoggerEnvironment {
 export class Logger {
   readonly #env: LoggerEnvironment
   readonly #terminal: (line: string) => void
-  #settings: LoggingSettings = DEFAULT_LOGGING_SETTINGS
-  #facility: SyslogFacility = 'daemon'
-  #filter = LogFilter.of(DEFAULT_LOGGING_SETTINGS)
-  readonly #rules = new Map<Subsystem, SubsystemRule>()
+  #settings: LoggingConfiguration = DEFAULT_LOGGING
+  #filter = LogFilter.of(DEFAULT_LOGGING)
   #files = new Map<string, LogFile>()
   #syslog: SyslogPort | undefined
   /** The last records, a ring; `#recentCount` counts all of them. */
   readonly #recent: LogRecord[] = []
   #recentCount = 0
+  /** Lines for syslog that nobody took. */
+  lostDatagrams = 0
 
   constructor(env: LoggerEnvironment) {
     this.#env = env
@@ -55,8 +48,10 @@ export class Logger {
    * Puts settings into force. Every file that they name is opened, even one that nothing is written to.
    * Throws LogFileError and changes nothing when one cannot be.
    */
-  configure(settings: LoggingSettings): void {
-    const paths = new Set([settings, ...settings.subsystems].map(s => s.logfile).filter(path => path !== undefined))
+  configure(settings: LoggingConfiguration): void {
+    const paths = new Set(
+      [settings.global, ...settings.subsystems.values()].map(rule => rule.logFile).filter(path => path !== undefined),
+    )
     const files = new Map<string, LogFile>()
     try {
       for (const path of paths) files.set(path, this.#files.get(path) ?? new LogFile(path))
@@ -67,9 +62,7 @@ export class Logger {
     for (const [path, file] of this.#files) if (!files.has(path)) file.close()
     this.#files = files
     this.#settings = settings
-    this.#facility = facilityOf(settings)
     this.#filter = LogFilter.of(settings)
-    this.#rules.clear()
   }
 
   /** Says something now. */
@@ -82,15 +75,15 @@ export class Logger {
     this.#recent[this.#recentCount++ % RECENT_RECORDS_MAX] = record
     const settings = this.#settings
     const rank = levelRank(record.level)
-    const rule = this.#ruleOf(record.subsystem)
-    if (rank <= rule.fileRank) {
+    const rule = ruleOf(settings, record.subsystem)
+    if (rank <= levelRank(rule.fileLevel)) {
       if (settings.toStderr) this.#terminal(terminalLine(record, settings))
-      if (rule.toLogfile && rule.logfile !== undefined) {
-        this.#files.get(rule.logfile)?.write(fileLine(record, settings, this.#env.speaker))
+      if (rule.toFile && rule.logFile !== undefined) {
+        this.#files.get(rule.logFile)?.write(fileLine(record, settings, this.#env.speaker))
       }
     }
-    if (settings.toSyslog && rank <= rule.syslogRank) {
-      this.#send(syslogLine(record, settings, this.#facility, this.#env.speaker.pid))
+    if (settings.toSyslog && rank <= levelRank(rule.syslogLevel)) {
+      this.#send(syslogLine(record, settings, settings.syslogFacility, this.#env.speaker.pid))
     }
   }
 
@@ -120,7 +113,7 @@ export class Logger {
       this.#recentCount <= RECENT_RECORDS_MAX
         ? this.#recent
         : [...this.#recent.slice(begin), ...this.#recent.slice(0, begin)]
-    return ordered.map(record => terminalLine(record, DEFAULT_LOGGING_SETTINGS))
+    return ordered.map(record => terminalLine(record, DEFAULT_LOGGING))
   }
 
   close(): void {
@@ -130,21 +123,8 @@ export class Logger {
     this.#syslog = undefined
   }
 
-  #ruleOf(subsystem: Subsystem): SubsystemRule {
-    let rule = this.#rules.get(subsystem)
-    if (rule === undefined) {
-      rule = ruleOf(this.#settings, subsystem)
-      this.#rules.set(subsystem, rule)
-    }
-    return rule
-  }
-
-  /** A log daemon that restarts leaves a dead socket behind: one new attempt per line. */
   #send(datagram: string): void {
     this.#syslog ??= this.#env.openSyslog?.()
-    if (this.#syslog === undefined || this.#syslog.send(datagram)) return
-    this.#syslog.close()
-    this.#syslog = this.#env.openSyslog?.()
-    this.#syslog?.send(datagram)
+    if (this.#syslog?.send(datagram) === false) this.lostDatagrams++
   }
 }

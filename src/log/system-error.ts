@@ -23,8 +23,9 @@ export function errnoText(errno: number): string {
   return C_WORDING[name] ?? words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** The sentence for an error thrown by node's file functions; any other error says its message. */
+/** The sentence for a failed call of node or of sys/ (whose numbers differ in sign); any other error says its message. */
 export function systemErrorText(error: unknown): string {
-  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') return errnoText(-error.errno)
+  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number')
+    return errnoText(Math.abs(error.errno))
   return error instanceof Error ? error.message : String(error)
 }

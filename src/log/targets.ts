@@ -18,7 +18,7 @@ export class LogFileError extends Error {
 }
 
 function systemErrorNumber(error: unknown): number {
-  return error instanceof Error && 'errno' in error && typeof error.errno === 'number' ? -error.errno : 0
+  return error instanceof Error && 'errno' in error && typeof error.errno === 'number' ? Math.abs(error.errno) : 0
 }
 
 /** A file that lines are appended to. Written at once: the process may end without another turn of its loop. */
@@ -70,7 +70,7 @@ export function writeTerminal(line: string): void {
   }
 }
 
-/** A way to the system's log: whole datagrams, false when one could not be sent. */
+/** A way to the system's log: whole datagrams, false when one was not taken. */
 export interface SyslogPort {
   send(datagram: string): boolean
   close(): void

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:os'
 import { describe, it } from 'node:test'
-import { applyScheduling, type SchedulingWish } from '../../../src/daemon/scheduling.js'
+import type { SchedulingConfiguration } from '../../../src/config/types.js'
+import { applyScheduling } from '../../../src/daemon/scheduling.js'
 
 const { EPERM, EACCES } = constants.errno
-const wish: SchedulingWish = { schedRr: true, moveToRootCgroup: 'auto', priority: 0 }
+const wish: SchedulingConfiguration = { roundRobin: true, moveToRootCgroup: 'auto', priority: 0 }
 
 interface Setting {
   /** Results of successive attempts. */
@@ -13,7 +14,11 @@ interface Setting {
   readonly nice?: number
 }
 
-function apply(what: SchedulingWish, setting: Setting) {
+function failure(errno: number | undefined) {
+  return errno === undefined || errno === 0 ? undefined : { errno }
+}
+
+function apply(what: SchedulingConfiguration, setting: Setting) {
   const calls: string[] = []
   const lines: string[] = []
   const realtime = applyScheduling(
@@ -21,7 +26,7 @@ function apply(what: SchedulingWish, setting: Setting) {
     {
       setRoundRobin: () => {
         calls.push('rr')
-        return setting.roundRobin.shift() ?? 0
+        return failure(setting.roundRobin.shift())
       },
       moveToRootCgroup: () => {
         calls.push('move')
@@ -29,7 +34,7 @@ function apply(what: SchedulingWish, setting: Setting) {
       },
       setNice: nice => {
         calls.push(`nice ${nice}`)
-        return setting.nice ?? 0
+        return failure(setting.nice)
       },
     },
     (level, subsystem, message) => lines.push(`${level} ${subsystem} ${message}`),
@@ -65,9 +70,9 @@ describe('realtime scheduling', () => {
     assert.equal(realtime, false)
   })
   it('switched off sets the priority, if there is one', () => {
-    assert.deepEqual(apply({ ...wish, schedRr: false }, { roundRobin: [] }).calls, [])
-    assert.deepEqual(apply({ ...wish, schedRr: false, priority: 'max' }, { roundRobin: [] }).calls, ['nice -20'])
-    assert.deepEqual(apply({ ...wish, schedRr: false, priority: 'min' }, { roundRobin: [] }).calls, ['nice 19'])
-    assert.deepEqual(apply({ ...wish, schedRr: false, priority: 5 }, { roundRobin: [] }).calls, ['nice 5'])
+    assert.deepEqual(apply({ ...wish, roundRobin: false }, { roundRobin: [] }).calls, [])
+    assert.deepEqual(apply({ ...wish, roundRobin: false, priority: 'max' }, { roundRobin: [] }).calls, ['nice -20'])
+    assert.deepEqual(apply({ ...wish, roundRobin: false, priority: 'min' }, { roundRobin: [] }).calls, ['nice 19'])
+    assert.deepEqual(apply({ ...wish, roundRobin: false, priority: 5 }, { roundRobin: [] }).calls, ['nice 5'])
   })
 })

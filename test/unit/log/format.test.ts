@@ -11,7 +11,7 @@ import {
 } from '../../../src/log/format.js'
 import type { LogRecord } from '../../../src/log/record.js'
 
-const style: LineStyle = { timestamp: 'hires', fileline: false, functionName: false }
+const style: LineStyle = { timestamp: 'hires', fileLine: false, functionName: false }
 const speaker = { pid: 12035, host: 'node2' }
 /** In local time, whatever the zone of the machine. */
 const timeMs = new Date(2025, 10, 20, 11, 37, 15, 541).getTime()
@@ -46,9 +46,9 @@ describe('a line for the terminal', () => {
   it('names the folder of the source with fileline or function_name', () => {
     const line = 'Nov 20 11:37:15.541 notice  [SYNC  ] sync text'
     const sync = record({ subsystem: 'SYNC', message: 'text' })
-    assert.equal(terminalLine(sync, { ...style, fileline: true }), line)
+    assert.equal(terminalLine(sync, { ...style, fileLine: true }), line)
     assert.equal(terminalLine(sync, { ...style, functionName: true }), line)
-    assert.equal(terminalLine(sync, { ...style, fileline: true, functionName: true }), line)
+    assert.equal(terminalLine(sync, { ...style, fileLine: true, functionName: true }), line)
   })
   it('drops one newline at the end of the text', () => {
     assert.equal(terminalLine(record({ message: 'x\n' }), { ...style, timestamp: 'off' }), 'notice  [MAIN  ] x')

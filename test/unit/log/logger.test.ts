@@ -4,19 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { Logger, RECENT_RECORDS_MAX } from '../../../src/log/logger.js'
-import { RateLimit } from '../../../src/log/rate-limit.js'
 import type { LogRecord } from '../../../src/log/record.js'
 import { LINES_WAITING_MAX, RemoteLog, taken } from '../../../src/log/remote.js'
-import { DEFAULT_LOGGING_SETTINGS } from '../../../src/log/settings.js'
+import { DEFAULT_LOGGING } from '../../../src/log/settings.js'
 import { LogFileError } from '../../../src/log/targets.js'
 
-const base = { ...DEFAULT_LOGGING_SETTINGS, timestamp: 'off' } as const
+const { global } = DEFAULT_LOGGING
+const base = { ...DEFAULT_LOGGING, timestamp: 'off' } as const
 
 describe('the logger', () => {
   let folder: string
   let terminal: string[]
   let datagrams: string[]
-  let syslogOpens: number
   let syslogWorks: boolean
   let logger: Logger
 
@@ -24,16 +23,12 @@ describe('the logger', () => {
     folder = mkdtempSync(join(tmpdir(), 'corosync-log-'))
     terminal = []
     datagrams = []
-    syslogOpens = 0
     syslogWorks = true
     logger = new Logger({
       speaker: { pid: 42, host: 'node2' },
       now: () => 0,
       writeTerminal: line => terminal.push(line),
-      openSyslog: () => {
-        syslogOpens++
-        return { send: datagram => syslogWorks && datagrams.push(datagram) > 0, close: () => {} }
-      },
+      openSyslog: () => ({ send: datagram => syslogWorks && datagrams.push(datagram) > 0, close: () => {} }),
     })
   })
 
@@ -47,7 +42,7 @@ describe('the logger', () => {
   }
 
   it('gives each destination what its level lets through, the terminal by the level of the log file', () => {
-    logger.configure({ ...base, syslogPriority: 'error', logfilePriority: 'warning' })
+    logger.configure({ ...base, global: { ...global, syslogLevel: 'error', fileLevel: 'warning' } })
     logger.log('warning', 'MAIN', 'one')
     logger.log('error', 'MAIN', 'two')
     logger.log('notice', 'MAIN', 'three')
@@ -57,21 +52,22 @@ describe('the logger', () => {
   })
 
   it('writes to the log file, and leaves the terminal out when it is off', () => {
-    logger.configure({ ...base, toStderr: false, toLogfile: true, logfile: join(folder, 'log') })
+    logger.configure({ ...base, toStderr: false, global: { ...global, toFile: true, logFile: join(folder, 'log') } })
     logger.log('notice', 'CFG', 'x')
     assert.equal(file('log'), '[42] node2 corosyncnotice  [CFG   ] x\n')
     assert.deepEqual(terminal, [])
   })
 
   it('opens the log file even when nothing is to be written to it', () => {
-    logger.configure({ ...base, toLogfile: false, logfile: join(folder, 'log') })
+    logger.configure({ ...base, global: { ...global, logFile: join(folder, 'log') } })
     logger.log('notice', 'CFG', 'x')
     assert.equal(file('log'), '')
   })
 
   it('writes the lines of a subsystem with its own file there instead', () => {
-    const subsystems = [{ subsys: 'CPG', logfile: join(folder, 'cpg') }]
-    logger.configure({ ...base, toLogfile: true, logfile: join(folder, 'log'), subsystems })
+    const toFile = { ...global, toFile: true, logFile: join(folder, 'log') }
+    const subsystems = new Map([['CPG', { ...toFile, logFile: join(folder, 'cpg') }]])
+    logger.configure({ ...base, global: toFile, subsystems })
     logger.log('notice', 'CPG', 'of cpg')
     logger.log('notice', 'MAIN', 'of main')
     assert.match(file('cpg'), /^.*of cpg\n$/)
@@ -79,10 +75,10 @@ describe('the logger', () => {
   })
 
   it('refuses a file that cannot be opened in the words of the engine, and keeps the settings it had', () => {
-    logger.configure({ ...base, toLogfile: true, logfile: join(folder, 'log') })
+    logger.configure({ ...base, global: { ...global, toFile: true, logFile: join(folder, 'log') } })
     const path = join(folder, 'missing', 'log')
     assert.throws(
-      () => logger.configure({ ...base, toStderr: false, logfile: path }),
+      () => logger.configure({ ...base, toStderr: false, global: { ...global, logFile: path } }),
       (error: unknown) =>
         error instanceof LogFileError &&
         error.message === `Can't open logfile '${path}' for reason: No such file or directory (2)`,
@@ -93,7 +89,7 @@ describe('the logger', () => {
   })
 
   it('goes on in a new file after a rotation', () => {
-    logger.configure({ ...base, toLogfile: true, logfile: join(folder, 'log') })
+    logger.configure({ ...base, global: { ...global, toFile: true, logFile: join(folder, 'log') } })
     logger.log('notice', 'MAIN', 'before')
     renameSync(join(folder, 'log'), join(folder, 'log.1'))
     logger.log('notice', 'MAIN', 'between')
@@ -104,17 +100,16 @@ describe('the logger', () => {
     assert.match(file('log'), /^.*after\n$/)
   })
 
-  it('opens the way to syslog again, once per line, when it is lost', () => {
+  it('counts what syslog does not take, and goes on', () => {
     logger.configure(base)
     logger.log('notice', 'MAIN', 'one')
-    assert.equal(syslogOpens, 1)
     syslogWorks = false
     logger.log('notice', 'MAIN', 'two')
-    assert.equal(syslogOpens, 2)
     syslogWorks = true
     logger.log('notice', 'MAIN', 'three')
-    assert.equal(syslogOpens, 2)
     assert.equal(datagrams.length, 2)
+    assert.equal(logger.lostDatagrams, 1)
+    assert.equal(terminal.length, 3)
   })
 
   it('says bare text on the terminal and to syslog before it is configured', () => {
@@ -134,11 +129,11 @@ describe('the logger', () => {
 })
 
 describe('the log of the executive', () => {
-  function remote(debug: 'off' | 'on') {
+  function remote(fileLevel: 'info' | 'debug') {
     const waiting = new Int32Array(new SharedArrayBuffer(4))
     const posted: LogRecord[] = []
     const filter = new Logger({ speaker: { pid: 1, host: 'h' }, now: () => 0 })
-    filter.configure({ ...base, debug })
+    filter.configure({ ...base, global: { ...global, fileLevel } })
     return {
       waiting,
       posted,
@@ -152,21 +147,21 @@ describe('the log of the executive', () => {
   }
 
   it('sends nothing that no destination takes', () => {
-    const { posted, log } = remote('off')
+    const { posted, log } = remote('info')
     log.log('debug', 'TOTEM', 'x')
     assert.equal(log.enabled('debug', 'TOTEM'), false)
     assert.deepEqual(posted, [])
   })
 
   it('sends the record with its time', () => {
-    const { posted, waiting, log } = remote('on')
+    const { posted, waiting, log } = remote('debug')
     log.log('debug', 'TOTEM', 'x')
     assert.deepEqual(posted, [{ timeMs: 7, level: 'debug', subsystem: 'TOTEM', message: 'x' }])
     assert.equal(waiting[0], 1)
   })
 
   it('stops at the bound, and says how much was lost when there is room again', () => {
-    const { posted, waiting, log } = remote('off')
+    const { posted, waiting, log } = remote('info')
     for (let i = 0; i < LINES_WAITING_MAX + 5; i++) log.log('notice', 'TOTEM', 'x')
     assert.equal(posted.length, LINES_WAITING_MAX)
     for (let i = 0; i < LINES_WAITING_MAX; i++) taken(waiting)
@@ -176,15 +171,5 @@ describe('the log of the executive', () => {
       last.map(record => record.message),
       ['5 log messages were lost: the log is slower than the executive.', 'y'],
     )
-  })
-})
-
-describe('a rate limit', () => {
-  it('lets a burst through per interval and counts the rest', () => {
-    const limit = new RateLimit(2, 1000)
-    assert.deepEqual([limit.allow(0), limit.allow(1), limit.allow(2), limit.allow(999)], [true, true, false, false])
-    assert.equal(limit.takeSuppressed(), 2)
-    assert.equal(limit.takeSuppressed(), 0)
-    assert.equal(limit.allow(1000), true)
   })
 })
