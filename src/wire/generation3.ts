@@ -116,6 +116,7 @@ export function createGeneration3(options: Generation3Options = {}): WireGenerat
 
 class Generation3 implements WireGeneration {
   readonly name = '3'
+  readonly littleEndian: boolean
   readonly mcastHeaderLength = MCAST_LENGTH
   readonly maxTokenLength = TOKEN_RTR_LIST + RETRANSMIT_ENTRIES_MAX * RTR_LENGTH
   readonly header: MessageHeader = {
@@ -125,13 +126,11 @@ class Generation3 implements WireGeneration {
     targetNodeId: 0,
     foreign: false,
   }
-  /** The order in which this host writes. */
-  readonly #hostLittle: boolean
   /** The order of the datagram last opened. */
   #little = true
 
-  constructor(hostLittle: boolean) {
-    this.#hostLittle = hostLittle
+  constructor(littleEndian: boolean) {
+    this.littleEndian = littleEndian
   }
 
   compare(a: Processor, b: Processor): number {
@@ -171,7 +170,7 @@ class Generation3 implements WireGeneration {
     header.encapsulated = buf[off + HDR_ENCAPSULATED]!
     header.nodeId = readU32(buf, off + HDR_NODEID, little)
     header.targetNodeId = readU32(buf, off + HDR_TARGET, little)
-    header.foreign = little !== this.#hostLittle
+    header.foreign = little !== this.littleEndian
     return type as MessageTypeCode
   }
 
@@ -279,7 +278,7 @@ class Generation3 implements WireGeneration {
   }
 
   writeToken(token: OrfToken, buf: Uint8Array, off: number): number {
-    const little = this.#hostLittle
+    const little = this.littleEndian
     const count = token.retransmitCount
     writeHeader(buf, off, MessageType.orfToken, 0, token.nodeId, token.targetNodeId, little)
     writeU32(buf, off + TOKEN_SEQ, token.seq, little)
@@ -301,7 +300,7 @@ class Generation3 implements WireGeneration {
   }
 
   writeMcast(mcast: McastHeader, buf: Uint8Array, off: number): number {
-    const little = this.#hostLittle
+    const little = this.littleEndian
     writeHeader(buf, off, MessageType.mcast, mcast.encapsulated, mcast.nodeId, mcast.targetNodeId, little)
     writeU32(buf, off + MCAST_SYSTEM_FROM, mcast.systemFrom, little)
     writeU32(buf, off + MCAST_SEQ, mcast.seq, little)
@@ -313,7 +312,7 @@ class Generation3 implements WireGeneration {
   }
 
   writeMergeDetect(message: MergeDetect, buf: Uint8Array, off: number): number {
-    const little = this.#hostLittle
+    const little = this.littleEndian
     writeHeader(buf, off, MessageType.mergeDetect, 0, message.nodeId, message.targetNodeId, little)
     writeU32(buf, off + MERGE_SYSTEM_FROM, message.systemFrom, little)
     writeRing(buf, off + MERGE_RING, message.ring, little)
@@ -322,7 +321,7 @@ class Generation3 implements WireGeneration {
 
   /** A leave is written with header nodeid 0 whatever `join.nodeId` says; receivers know it by nothing else. */
   writeJoin(join: Join, buf: Uint8Array, off: number): number {
-    const little = this.#hostLittle
+    const little = this.littleEndian
     writeHeader(buf, off, MessageType.join, 0, join.leave ? 0 : join.nodeId, join.targetNodeId, little)
     writeU32(buf, off + JOIN_SYSTEM_FROM, join.systemFrom, little)
     writeU32(buf, off + JOIN_PROC_ENTRIES, join.procList.length, little)
@@ -333,7 +332,7 @@ class Generation3 implements WireGeneration {
   }
 
   writeCommitToken(token: CommitToken, buf: Uint8Array, off: number): number {
-    const little = this.#hostLittle
+    const little = this.littleEndian
     writeHeader(buf, off, MessageType.commitToken, 0, token.nodeId, token.targetNodeId, little)
     writeU32(buf, off + COMMIT_TOKEN_SEQ, token.tokenSeq, little)
     writeRing(buf, off + COMMIT_RING, token.ring, little)
@@ -353,7 +352,7 @@ class Generation3 implements WireGeneration {
   }
 
   writeTokenHoldCancel(message: TokenHoldCancel, buf: Uint8Array, off: number): number {
-    const little = this.#hostLittle
+    const little = this.littleEndian
     writeHeader(buf, off, MessageType.tokenHoldCancel, 0, message.nodeId, message.targetNodeId, little)
     writeRing(buf, off + CANCEL_RING, message.ring, little)
     return CANCEL_LENGTH
