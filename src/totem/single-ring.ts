@@ -28,11 +28,11 @@ import { FlowControl } from './flow-control.js'
 import { type Frame, FramePool } from './frame.js'
 import { GatherSets } from './gather-sets.js'
 import type { TotemParameters } from './parameters.js'
+import { ORDINARY, ReceiveLog, WRAPPER } from './receive-log.js'
 import { fillCommitEntry, prepareMcastHeader, RETRANS_QUEUE_SIZE, Recovery } from './recovery.js'
 import { requestMissing, serveRequests } from './retransmission.js'
 import { SendQueue } from './send-queue.js'
 import { seqLess, seqLessOrEqual, seqNext } from './sequence.js'
-import { SortQueue } from './sort-queue.js'
 import { TimerTable } from './timers.js'
 import type { ConfigurationChange, RingIdentity, TotemLower, TotemObserver, TotemState, TotemUpper } from './types.js'
 
@@ -40,9 +40,6 @@ import type { ConfigurationChange, RingIdentity, TotemLower, TotemObserver, Tote
 const SEND_QUEUE_BYTES = 4 * 1048576
 /** Places that are never offered to the layer above. */
 const SEND_QUEUE_RESERVE = 2
-/** Encapsulation byte of multicasts. */
-const WRAPPER = 1
-const ORDINARY = 2
 /** The aru of a ring's first token: "minus one", so that nobody is taken to lag behind it. */
 const ARU_BEFORE_FIRST = 0xffffffff
 /** Ring sequence numbers beyond this are nobody's real ones: a ring that took one over could not count on. */
@@ -92,8 +89,6 @@ export class SingleRing {
   readonly #oldRing = createRingId()
   #highestRingSeq = 0
   #snapshotTaken = false
-  #snapshotAru = 0
-  #snapshotHigh = 0
 
   // Members, in ring order.
   #members: Processor[] = []
@@ -102,13 +97,8 @@ export class SingleRing {
   readonly #sets: GatherSets
   readonly #recovery = new Recovery()
 
-  // Receipt and delivery on the current queue.
-  #regular: SortQueue
-  #recovered: SortQueue
-  #aru = 0
-  #high = 0
-  #highDelivered = 0
-  #lastReleased = 0
+  // Receipt and delivery.
+  readonly #log: ReceiveLog
 
   // The token.
   #tokenTarget: Processor = 0
@@ -140,7 +130,6 @@ export class SingleRing {
   // Records, filled again for every datagram.
   readonly #token = createOrfToken()
   readonly #mcast = createMcastHeader()
-  readonly #inner = createMcastHeader()
   readonly #outgoing = createMcastHeader()
   readonly #mergeDetect = createMergeDetect()
   readonly #join = createJoin()
@@ -167,8 +156,9 @@ export class SingleRing {
     this.queueSize = Math.floor(SEND_QUEUE_BYTES / (parameters.netMtu - 2 * wire.mcastHeaderLength))
     this.#newQueue = new SendQueue(this.queueSize)
     this.#transitionalQueue = new SendQueue(this.queueSize)
-    this.#regular = new SortQueue(this.pool)
-    this.#recovered = new SortQueue(this.pool)
+    this.#log = new ReceiveLog(this.pool, wire, this.#firstSeq, (seq, frame, previous) =>
+      this.#deliver(seq, frame, previous),
+    )
     this.#flow = new FlowControl(parameters.windowSize, parameters.maxMessages)
     const longest = Math.max(
       wire.maxTokenLength,
@@ -196,7 +186,7 @@ export class SingleRing {
   interfaceChanged(now: number): void {
     if (!this.#running) return
     this.#now = now
-    if (this.#state === 'recovery') this.#restoreSnapshot()
+    this.#log.abandonRecovery()
     this.#enterGather('interfaceChange')
   }
 
@@ -407,7 +397,7 @@ export class SingleRing {
         const inRecovery = this.#state === 'recovery'
         this.#noteLeave(join)
         if (this.#hasRoomFor(join)) this.#sets.absorb(join, this.#members)
-        if (inRecovery) this.#restoreSnapshot()
+        this.#log.abandonRecovery()
         this.#enterGather(inRecovery ? 'joinInRecovery' : 'joinInCommit')
         break
       }
@@ -490,16 +480,10 @@ export class SingleRing {
         break
       case 'recovery':
         this.stats.recovery_token_lost++
-        this.#restoreSnapshot()
+        this.#log.abandonRecovery()
         this.#enterGather('tokenLostInRecovery')
         break
     }
-  }
-
-  /** RECOVERY counted on its own queue; what was kept of the old ring is where the snapshot says. */
-  #restoreSnapshot(): void {
-    this.#aru = this.#snapshotAru
-    this.#high = this.#snapshotHigh
   }
 
   #discardAfterPause(): boolean {
@@ -568,16 +552,15 @@ export class SingleRing {
     if (!this.#snapshotTaken) {
       this.#snapshotTaken = true
       copyRingId(this.#ring, this.#oldRing)
-      this.#snapshotAru = this.#aru
-      this.#snapshotHigh = this.#high
+      this.#log.takeSnapshot()
     }
     this.#newMembers = [...token.members]
     this.#recovery.received = fillCommitEntry(
       token,
       this.#oldRing,
-      this.#snapshotAru,
-      this.#snapshotHigh,
-      this.#highDelivered,
+      this.#log.snapshotAru,
+      this.#log.snapshotHigh,
+      this.#log.highDelivered,
     )
     token.memberIndex++
     token.nodeId = this.#nodeId
@@ -611,7 +594,6 @@ export class SingleRing {
 
   #enterRecovery(token: CommitToken): void {
     this.#discardTokens = false
-    this.#recovered.reset(0)
     for (let frame = this.#retransQueue.shift(); frame !== null; frame = this.#retransQueue.shift()) {
       this.pool.give(frame)
     }
@@ -622,16 +604,13 @@ export class SingleRing {
     this.#recovery.queueOldMessages(
       token,
       this.#oldRing,
-      this.#snapshotHigh,
-      this.#regular,
+      this.#log.snapshotHigh,
+      this.#log.regular,
       this.#retransQueue,
       this.pool,
       this.headerLength,
     )
-    this.#recovered.reset(seqNext(this.#firstSeq))
-    this.#aru = this.#firstSeq
-    this.#high = this.#firstSeq
-    this.#lastReleased = this.#firstSeq
+    this.#log.beginRecovery()
     this.#lastAru = this.#firstSeq
     this.#lastSeq = this.#firstSeq
     this.#aruUnchanged = 0
@@ -674,10 +653,8 @@ export class SingleRing {
     this.#sets.clearConsensus()
     this.#snapshotTaken = false
 
-    const oldHigh = this.#unwrapRecovered()
-    const newAru = this.#aru
-    this.#aru = this.#snapshotAru
-    this.#deliverContiguous(oldHigh, previous)
+    const oldHigh = this.#log.unwrap(this.#oldRing)
+    this.#log.deliverContiguous(oldHigh, previous)
 
     const transitional = this.#recovery.transitionalMembers
     const left = this.#members.filter(member => !transitional.includes(member))
@@ -693,9 +670,8 @@ export class SingleRing {
     })
     this.#upper.flushPacking()
     this.#transitional = true
-    this.#deliverSkippingGaps(oldHigh, previous)
+    this.#log.deliverSkippingGaps(oldHigh, this.#recovery.deliverMembers, previous)
     this.#upper.useTransitionalContexts()
-    this.#aru = newAru
     this.#configured({
       kind: 'regular',
       members: this.#nodeIds(this.#members),
@@ -705,16 +681,9 @@ export class SingleRing {
       previous,
     })
 
-    const regular = this.#recovered
-    this.#recovered = this.#regular
-    this.#recovered.reset(0)
-    this.#regular = regular
+    this.#log.install()
     this.#lastAru = this.#firstSeq
     this.#sets.installed(this.#members)
-    // The wrappers count as delivered: ordinary messages continue behind them.
-    this.#highDelivered = this.#aru
-    this.#regular.release(this.#highDelivered)
-    this.#lastReleased = this.#highDelivered
 
     const unannounced = left.filter(member => !this.#announcedLeave.has(member))
     this.#announcedLeave.clear()
@@ -741,26 +710,6 @@ export class SingleRing {
     this.#upper.configurationChanged(change)
   }
 
-  /** Moves recovered messages of my old ring into its queue; returns the highest sequence number there may be. */
-  #unwrapRecovered(): number {
-    let oldHigh = this.#snapshotHigh
-    const span = (this.#aru - this.#firstSeq) >>> 0
-    for (let i = 1; i <= span; i++) {
-      const wrapper = this.#recovered.get((this.#firstSeq + i) >>> 0)
-      if (wrapper === null || !wrapper.wrapper) continue
-      const off = wrapper.off + this.headerLength
-      const len = wrapper.len - this.headerLength
-      if (this.#wire.open(wrapper.buf, off, len) !== MessageType.mcast) continue
-      if (!this.#wire.readMcast(wrapper.buf, off, len, this.#inner)) continue
-      const { seq } = this.#inner
-      if (!sameRingId(this.#inner.ring, this.#oldRing)) continue
-      if (!this.#regular.inRange(seq) || this.#regular.has(seq)) continue
-      this.#store(this.#regular, seq, wrapper.buf, off, len, this.#inner)
-      if (seqLess(oldHigh, seq)) oldHigh = seq
-    }
-    return oldHigh
-  }
-
   // ---- the token -------------------------------------------------------------------------------------------------
 
   #receiveToken(): void {
@@ -784,18 +733,18 @@ export class SingleRing {
     const quietVisits = this.#parameters.seqnoUnchangedConst
     this.#held = representative ? this.#seqUnchanged > quietVisits : this.#seqUnchanged >= quietVisits
     let forward = !(representative && this.#held)
-    if (this.#state === 'operational') this.#release(token.aru)
+    if (this.#state === 'operational') this.#log.release(token.aru, this.#lastAru)
     this.#upper.tokenReceived()
 
     const lastAru = this.#lastAru
     this.#lastAru = token.aru
-    const queue = this.#state === 'recovery' ? this.#recovered : this.#regular
+    const queue = this.#log.queue
     let allowed = this.#flow.allowance(token, this.#waiting())
     if (token.retransmitCount > 0) this.#event({ kind: 'retransmitList', seqs: requestedSeqs(token) })
     const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#lower)
     this.stats.mcast_retx += retransmitted
     allowed -= retransmitted
-    requestMissing(token, this.#ring, queue, this.#aru, this.#parameters.missCountConst)
+    requestMissing(token, this.#ring, queue, this.#log.aru, this.#parameters.missCountConst)
     if (
       this.#parameters.cancelTokenHoldOnRetransmit &&
       this.#held &&
@@ -804,17 +753,17 @@ export class SingleRing {
       this.#held = false
       forward = true
     }
-    allowed = this.#flow.limitToWindow(allowed, this.#lastReleased, token)
-    const sent = this.#sendQueued(queue, allowed)
+    allowed = this.#flow.limitToWindow(allowed, this.#log.lastReleased, token)
+    const sent = this.#sendQueued(allowed)
     if (sent > 0 && this.#held) {
       // Something to send came up in the very visit in which the ring looked idle.
       this.#held = false
       forward = true
     }
     this.#flow.account(token, retransmitted + sent)
-    this.#updateAru()
-    if (seqLess(this.#aru, token.aru) || token.aruAddr === this.#nodeId || token.aruAddr === 0) {
-      token.aru = this.#aru
+    this.#log.advanceAru()
+    if (seqLess(this.#log.aru, token.aru) || token.aruAddr === this.#nodeId || token.aruAddr === 0) {
+      token.aru = this.#log.aru
       token.aruAddr = token.aru === token.seq ? 0 : this.#nodeId
     }
     this.#aruUnchanged = token.aru === lastAru && token.aruAddr !== 0 ? this.#aruUnchanged + 1 : 0
@@ -822,7 +771,7 @@ export class SingleRing {
       this.#event({ kind: 'failedToReceive' })
       this.#failedToReceive = true
       this.#sets.failed.add(this.#self)
-      if (this.#state === 'recovery') this.#restoreSnapshot()
+      this.#log.abandonRecovery()
       this.#enterGather('failedToReceive')
       return
     }
@@ -830,7 +779,7 @@ export class SingleRing {
     this.#lastTokenSeq = token.tokenSeq
     token.tokenSeq = seqNext(token.tokenSeq)
     token.nodeId = this.#nodeId
-    if (this.#state === 'recovery' && this.#recovery.visit(token, this.#retransQueue.length, this.#aru)) {
+    if (this.#state === 'recovery' && this.#recovery.visit(token, this.#retransQueue.length, this.#log.aru)) {
       this.#install()
     }
     this.#copyLength = this.#wire.writeToken(token, this.#copy, 0)
@@ -848,7 +797,7 @@ export class SingleRing {
       this.#timers.cancel('heartbeat')
     }
     // Behind the token: a slow receiver here must not slow the ring.
-    if (this.#state === 'operational') this.#deliverContiguous(this.#high, null)
+    if (this.#state === 'operational') this.#log.deliverContiguous(this.#log.high, null)
     this.#upper.tokenSent()
   }
 
@@ -859,7 +808,8 @@ export class SingleRing {
     return 0
   }
 
-  #sendQueued(queue: SortQueue, allowed: number): number {
+  #sendQueued(allowed: number): number {
+    const queue = this.#log.queue
     const source = this.#state === 'recovery' ? this.#retransQueue : this.#activeQueue()
     const token = this.#token
     let sent = 0
@@ -890,21 +840,10 @@ export class SingleRing {
       sent++
     }
     if (sent > 0) {
-      this.#high = token.seq
+      this.#log.high = token.seq
       this.stats.mcast_tx += sent
     }
     return sent
-  }
-
-  /** Lets go of what everybody has had for two visits and what has been delivered here. */
-  #release(tokenAru: number): void {
-    let upTo = tokenAru
-    if (seqLess(this.#lastAru, upTo)) upTo = this.#lastAru
-    if (seqLess(this.#highDelivered, upTo)) upTo = this.#highDelivered
-    if (seqLess(this.#lastReleased, upTo)) {
-      this.#regular.release(upTo)
-      this.#lastReleased = upTo
-    }
   }
 
   #sendCopy(): void {
@@ -933,28 +872,19 @@ export class SingleRing {
       return
     }
     const wrapper = mcast.encapsulated === WRAPPER
-    let queue: SortQueue
     if (this.#state === 'recovery') {
       // Ordinary messages of a ring come only after everybody has installed it.
       if (!wrapper) {
         this.#drop()
         return
       }
-      queue = this.#recovered
     } else if (wrapper || this.#state === 'commit' || !sameRingId(this.#ring, this.#oldRing)) {
       // Outside RECOVERY nobody needs wrappers; and after a failed attempt the queue still belongs to the old ring.
       this.#drop()
       return
-    } else {
-      queue = this.#regular
     }
-    const { seq } = mcast
-    if (queue.inRange(seq) && !queue.has(seq)) {
-      this.#store(queue, seq, buf, off, len, mcast)
-      if (seqLess(this.#high, seq)) this.#high = seq
-    }
-    this.#updateAru()
-    if (this.#state === 'operational') this.#deliverContiguous(this.#high, null)
+    this.#log.add(mcast, this.#wire.header.foreign, buf, off, len)
+    if (this.#state === 'operational') this.#log.deliverContiguous(this.#log.high, null)
   }
 
   #foreignMcast(mcast: McastHeader): void {
@@ -984,49 +914,6 @@ export class SingleRing {
 
   #drop(): void {
     this.stats.rx_msg_dropped++
-  }
-
-  #store(queue: SortQueue, seq: number, buf: Uint8Array, off: number, len: number, header: McastHeader): void {
-    const frame = this.pool.take(len)
-    frame.buf.set(buf.subarray(off, off + len), frame.off)
-    frame.len = len
-    frame.origin = header.systemFrom
-    frame.originNodeId = header.nodeId
-    frame.foreign = this.#wire.header.foreign
-    frame.wrapper = header.encapsulated === WRAPPER
-    queue.insert(seq, frame)
-  }
-
-  #updateAru(): void {
-    const queue = this.#state === 'recovery' ? this.#recovered : this.#regular
-    let next = seqNext(this.#aru)
-    while (queue.has(next)) {
-      this.#aru = next
-      next = seqNext(next)
-    }
-  }
-
-  /** Agreed delivery: in order, up to the first gap. `previous`: set while the old ring is being finished. */
-  #deliverContiguous(upTo: number, previous: RingIdentity | null): void {
-    while (seqLess(this.#highDelivered, upTo)) {
-      const seq = seqNext(this.#highDelivered)
-      const frame = this.#regular.get(seq)
-      if (frame === null) return
-      this.#highDelivered = seq
-      this.#deliver(seq, frame, previous)
-    }
-  }
-
-  /** In the transitional configuration: gaps are passed over, and behind them only members' messages count. */
-  #deliverSkippingGaps(upTo: number, previous: RingIdentity): void {
-    while (seqLess(this.#highDelivered, upTo)) {
-      const seq = seqNext(this.#highDelivered)
-      const frame = this.#regular.get(seq)
-      this.#highDelivered = seq
-      if (frame === null) continue
-      if (!this.#recovery.deliverMembers.includes(frame.origin)) continue
-      this.#deliver(seq, frame, previous)
-    }
   }
 
   #deliver(seq: number, frame: Frame, previous: RingIdentity | null): void {
