@@ -155,6 +155,10 @@ class Generation3 implements WireGeneration {
     return nodeId
   }
 
+  guessSender(buf: Uint8Array, off: number): string {
+    return guessSender(buf, off)
+  }
+
   open(buf: Uint8Array, off: number, len: number): MessageTypeCode | HeaderReject {
     if (len < HDR_LENGTH) return 'short'
     const first = buf[off]!
