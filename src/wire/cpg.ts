@@ -215,6 +215,13 @@ export function writeCpgMcastHeader(
   return CPG_MCAST_HEADER_LENGTH
 }
 
+/** Changes the length of the data in a header written before; the rest of it stays. */
+export function setCpgMcastDataLength(buf: Uint8Array, off: number, dataLength: number, little: boolean): void {
+  const size = CPG_MCAST_HEADER_LENGTH + dataLength
+  writeServiceHeader(buf, off, messageId(ServiceId.cpg, CpgFunction.mcast), size, little)
+  writeU32(buf, off + MCAST_DATA_LENGTH, dataLength, little)
+}
+
 export function readCpgPartialMcast(
   buf: Uint8Array,
   off: number,
