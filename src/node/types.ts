@@ -50,3 +50,16 @@ export interface NodeMembership {
   /** Services have exchanged their state: ordinary messages flow. */
   readonly synchronised: boolean
 }
+
+/** What a driver of a node calls. ClusterNode is one; tests of drivers bring their own. */
+export interface DrivenNode {
+  /** The interface is up the first time (or missing, where the transport may start alone). */
+  start(now: number, ringSequence: number): void
+  /** One datagram that passed the checks of net/. `from` is only for log text. */
+  receive(now: number, buf: Uint8Array, off: number, len: number, from: string): void
+  expire(now: number): void
+  /** When `expire` is wanted; Infinity if never, in the past when work is pending. */
+  nextDeadline(): number
+  interfaceChanged(now: number): void
+  leave(now: number): void
+}
