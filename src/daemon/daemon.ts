@@ -6,7 +6,6 @@
 // Must not know: what runs inside the executive.
 
 import type { Logger } from '../log/logger.js'
-import { loadedLines, unloadedLines } from './engines.js'
 import { ExitCode } from './exit-codes.js'
 import { writeFlightRecord } from './flight-record.js'
 import type { PidFile } from './pid-file.js'
@@ -45,7 +44,6 @@ export class Daemon {
   /** Until it has ended. */
   #executive: ExecutiveHandle | undefined
   #heartbeat: Int32Array | undefined
-  #services: readonly number[] = []
   #leaving = false
   #watch: StallWatch | undefined
   #watchTimer: NodeJS.Timeout | undefined
@@ -63,8 +61,7 @@ export class Daemon {
     process.on('exit', () => this.#executive?.stopNow(STOP_TIMEOUT_MS))
     const executive = this.#parts.startExecutive({
       log: record => this.#parts.logger.record(record),
-      servicesStarted: ids => this.#servicesStarted(ids),
-      synchronized: () => this.#synchronized(),
+      synchronized: () => this.#parts.notifyReady(),
       ended: end => this.#ended(end),
     })
     this.#executive = executive
@@ -72,16 +69,6 @@ export class Daemon {
     const thresholdMs = stallThresholdMs(this.#parts.tokenTimeoutMs)
     this.#watch = new StallWatch(thresholdMs, performance.now(), Atomics.load(executive.heartbeat, 0))
     this.#watchTimer = setInterval(() => this.#look(), thresholdMs / LOOKS_PER_THRESHOLD)
-  }
-
-  #servicesStarted(ids: readonly number[]): void {
-    this.#services = ids
-    for (const line of loadedLines(ids)) this.#parts.logger.log('notice', 'SERV', line)
-  }
-
-  #synchronized(): void {
-    this.#parts.logger.log('notice', 'MAIN', 'Completed service synchronization, ready to provide service.')
-    this.#parts.notifyReady()
   }
 
   /** A signal: the first one asks the executive to leave the ring, those that follow change nothing. */
@@ -105,7 +92,6 @@ export class Daemon {
     clearInterval(this.#watchTimer)
     switch (end.kind) {
       case 'left':
-        for (const line of unloadedLines(this.#services)) logger.log('notice', 'SERV', line)
         pidFile?.remove()
         logger.log('notice', 'MAIN', 'Corosync Cluster Engine exiting normally')
         process.exit(ExitCode.NORMAL)

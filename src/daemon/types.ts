@@ -16,8 +16,6 @@ export type ExecutiveEnd =
 /** What the executive tells the main thread. Called on the main thread. */
 export interface ExecutiveListener {
   log(record: LogRecord): void
-  /** Services run: the ring id is known. Their ids, in start order. */
-  servicesStarted(serviceIds: readonly number[]): void
   /** A synchronisation was completed: the node provides its services. Once per membership. */
   synchronized(): void
   ended(end: ExecutiveEnd): void

@@ -31,7 +31,7 @@ function executive(): void {
   const words = new Int32Array(memory)
   const deaf = script === 'main throws, executive deaf'
   const tell = (message: object) => parentPort?.postMessage(message)
-  tell({ started: [2] })
+  tell({ log: { timeMs: 0, level: 'notice', subsystem: 'SERV', message: 'Service engine loaded: test [2]' } })
   tell({ synchronized: true })
   if (script === 'throw') throw new Error('scripted failure')
   if (script === 'exit') process.exit(3)
@@ -60,7 +60,7 @@ function start(script: Script, listener: ExecutiveListener): ExecutiveHandle {
   let ended = false
   let failure: Error | undefined
   worker.on('message', message => {
-    if ('started' in message) listener.servicesStarted(message.started)
+    if ('log' in message) listener.log(message.log)
     else if ('synchronized' in message) listener.synchronized()
     else {
       ended = true
