@@ -3,7 +3,7 @@
 // deadlines, requests of local processes. Out: NodeOutput. It knows nothing of sockets, files, threads, clocks.
 
 import { CmapService } from '../services/cmap.js'
-import { CpgService } from '../services/cpg/cpg.js'
+import { CpgService } from '../services/cpg/service.js'
 import { Executive } from '../services/executive.js'
 import { QuorumService } from '../services/quorum.js'
 import { SingleRing } from '../totem/single-ring.js'
@@ -18,7 +18,6 @@ export class ClusterNode {
   readonly ring: SingleRing
   readonly executive: Executive
   readonly cpg: CpgService
-  readonly #output: NodeOptions['output']
   readonly #loopback = new Loopback()
   readonly #readyCallbacks: (() => void)[] = []
   readonly #membershipCallbacks: ((membership: NodeMembership) => void)[] = []
@@ -31,7 +30,6 @@ export class ClusterNode {
     const { config, output } = options
     const { wire } = config
     this.nodeId = config.nodeId
-    this.#output = output
     this.#received = (buf, len) => this.#receive(buf, 0, len, 'myself')
     const totemLog = new TotemLog(output.log)
     const guess = () => wire.guessSender(this.#lastBuf, this.#lastOff)
@@ -72,7 +70,6 @@ export class ClusterNode {
       nodeId: config.nodeId,
       queue: this.ring,
       netMtu: config.totem.netMtu,
-      littleEndian: wire.littleEndian,
       log: output.log,
       ready: () => {
         for (const callback of this.#readyCallbacks) callback()
@@ -80,7 +77,7 @@ export class ClusterNode {
       completed: () => this.#announceMembership(),
     })
     this.executive = executive
-    this.cpg = new CpgService(executive.port, executive.sync, output.log)
+    this.cpg = new CpgService({ port: executive.port, log: output.log })
     executive.register(
       new CmapService({
         port: executive.port,

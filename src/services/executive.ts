@@ -23,6 +23,8 @@ export interface ExecutiveOptions {
   readonly log: LogSink
   /** Sends that were refused (TRY_AGAIN) are worth another try. Called after a token or at the end of a synchronisation. */
   readonly ready: () => void
+  /** A synchronisation is complete; called after services may send again. */
+  readonly completed?: () => void
 }
 
 export class Executive implements TotemUpper {
@@ -50,6 +52,7 @@ export class Executive implements TotemUpper {
       completed: () => {
         this.groups.transitionalPhaseEnds()
         this.#outbox.open()
+        options.completed?.()
       },
       log,
     })

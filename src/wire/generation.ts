@@ -136,8 +136,6 @@ export interface WireGeneration {
   readonly name: string
   /** The order in which this node writes, payloads too; a `foreign` datagram holds the other one. */
   readonly littleEndian: boolean
-  /** The byte order in which this node writes; what reads differently is foreign. */
-  readonly littleEndian: boolean
   /** Length of the multicast header in bytes: 45 in 3.x. */
   readonly mcastHeaderLength: number
   /** Length of the longest token and hold cancel and fixed parts need no more than this many bytes. */
