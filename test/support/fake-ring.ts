@@ -138,8 +138,11 @@ export class FakeCluster {
     return ring
   }
 
-  /** Gives the token to the members in ring order, from `first` on, until nobody has anything more to send. */
-  run(ring: Ring, first = ring.members[0]!): void {
+  /**
+   * Gives the token to the members in ring order, from `first` on, until nobody has anything more to send. The second
+   * member is the first who can send on a new ring: the representative installs it with a visit that sends nothing.
+   */
+  run(ring: Ring, first = ring.members[1] ?? ring.members[0]!): void {
     const order = [...ring.members]
     while (order[0] !== first) order.push(order.shift()!)
     for (let visits = 0, idle = 0; idle < 2 * order.length; visits++) {
