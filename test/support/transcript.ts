@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type CpgIterationType, CpgIteration } from '../../src/services/cpg/iteration.js'
+import { CpgIteration, type CpgIterationType } from '../../src/services/cpg/iteration.js'
 import type { CpgAddress, CpgConnection, CpgListener, CpgMembershipChange } from '../../src/services/cpg/types.js'
 import { CsError } from '../../src/services/errors.js'
 import type { RingIdentity } from '../../src/totem/types.js'
