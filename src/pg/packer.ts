@@ -19,7 +19,7 @@ export const FRAGMENT_NUMBER_MAX = 255
 /** Places for lengths added at once when a packet turns out to hold more messages than its first one let expect. */
 const LENGTHS_STEP = 8
 
-const NOTHING = new Uint8Array(0)
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 export class Packer {
   readonly #queue: FrameQueue
@@ -35,11 +35,11 @@ export class Packer {
   #dataLength = 0
 
   // The message being packed.
-  #group = NOTHING
-  #head = NOTHING
+  #group: Uint8Array = NOTHING
+  #head: Uint8Array = NOTHING
   #headOff = 0
   #headLen = 0
-  #body = NOTHING
+  #body: Uint8Array = NOTHING
   #bodyOff = 0
 
   constructor(queue: FrameQueue, packetSize: number, stats: ProcessGroupStats) {
