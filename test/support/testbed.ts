@@ -11,6 +11,8 @@ import { join } from 'node:path'
 /** How long a host may take to come up, and how long the programs in it may take to end when asked. */
 const SETUP_MS = 10_000
 const END_MS = 10_000
+/** How long a tool may take to answer a question; one that asks while its daemon starts can hang, and is asked again. */
+const QUESTION_MS = 2000
 /** The tail kept of each program's output, for messages about failures. */
 const OUTPUT_TAIL_CHARS = 64_000
 
@@ -121,13 +123,15 @@ export class HostProcess {
   async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = END_MS): Promise<number | string | null> {
     this.signal('SIGCONT')
     this.signal(signal)
-    const ended = await Promise.race([this.exited.then(() => true), pause(timeoutMs).then(() => false)])
-    if (!ended) {
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
       this.signal('SIGKILL')
-      await this.exited
-      throw new Error(`a program did not end within ${timeoutMs} ms of ${signal}: ${this.stderr.slice(-2000)}`)
-    }
-    return this.exited
+    }, timeoutMs)
+    const result = await this.exited
+    clearTimeout(timer)
+    if (late) throw new Error(`a program did not end within ${timeoutMs} ms of ${signal}: ${this.stderr.slice(-2000)}`)
+    return result
   }
 }
 
@@ -222,7 +226,7 @@ export class Host {
 
   /** What a C daemon here holds under a prefix of its configuration map; empty when it does not answer. */
   async cmap(prefix: string): Promise<Map<string, string>> {
-    const { stdout } = await this.run('corosync-cmapctl', [prefix])
+    const { stdout } = await this.run('corosync-cmapctl', [prefix], QUESTION_MS)
     return new Map(
       stdout.split('\n').flatMap(line => {
         const match = /^(\S+) \(\w+\) = (.*)$/.exec(line)
