@@ -166,7 +166,7 @@ export function describeCombination(combination: Combination): void {
 }
 
 /** One sender, everyone else listening; each listener must get every message in order and undamaged. */
-async function oneDirection(
+export async function oneDirection(
   sender: Peer,
   peers: readonly Peer[],
   group: string,

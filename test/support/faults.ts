@@ -61,11 +61,11 @@ export async function sufferFaults(testbed: Testbed, peers: readonly Peer[], opt
         victim.engine.signal('SIGCONT')
         break
       case 'cut':
-        victim.host.cut()
+        testbed.host(victim.node).cut()
         await settle(others, rest)
         await settle([victim], [victim.node])
         await pause(holdMs / 4)
-        victim.host.heal()
+        testbed.host(victim.node).heal()
         // Taking the cable out and putting it back are two faults, each with its own convergence.
         done++
         what += ', heal'

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Host, type HostProcess, Testbed, type TestbedOptions, until } from './testbed.js'
+import { type Host, type HostProcess, type Seat, Testbed, type TestbedOptions, until } from './testbed.js'
 import { parseTrace, type Trace } from './trace.js'
 
 export type PeerKind = 'c' | 'ours'
@@ -54,12 +54,12 @@ const LOAD_GRACE_MS = 90_000
 const KNOWN_ASSERTION = 'range < QUEUE_RTR_ITEMS_SIZE_MAX'
 
 export abstract class Peer {
-  readonly host: Host
+  readonly host: Seat
   abstract readonly kind: PeerKind
   /** Files of the traces of every life of this node, oldest first. */
   readonly traceFiles: string[] = []
 
-  constructor(host: Host) {
+  constructor(host: Seat) {
     this.host = host
   }
 
@@ -113,6 +113,7 @@ export abstract class Peer {
 }
 
 export class CPeer extends Peer {
+  declare readonly host: Host
   readonly kind = 'c'
   readonly #cpgload: string
   #trace: HostProcess | undefined

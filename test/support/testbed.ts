@@ -76,8 +76,10 @@ export class HostProcess {
   stderr = ''
   #pid: number | undefined
 
-  constructor(child: ChildProcess) {
+  /** The child is the program itself, or a wrapper whose only child is the program. */
+  constructor(child: ChildProcess, role: 'itself' | 'wrapper' = 'wrapper') {
     this.child = child
+    if (role === 'itself') this.#pid = child.pid
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout = (this.stdout + text).slice(-OUTPUT_TAIL_CHARS)
     })
@@ -169,7 +171,17 @@ class Holder {
   }
 }
 
-export class Host {
+/** A place where one node runs: a host of a testbed, or a loopback address of this machine. */
+export interface Seat {
+  /** Also the node id. */
+  readonly index: number
+  readonly directory: string
+  readonly configFile: string
+  spawn(command: string, args: readonly string[]): HostProcess
+  log(): string
+}
+
+export class Host implements Seat {
   readonly index: number
   readonly directory: string
   readonly configFile: string
@@ -194,7 +206,7 @@ export class Host {
 
   /** The command line that puts a program on this host. */
   wrap(command: string, args: readonly string[]): [string, string[]] {
-    return ['nsenter', ['-t', String(this.#holder.pid), '-n', '-m', '-p', '--', command, ...args]]
+    return ['nsenter', inside(this.#holder, command, args)]
   }
 
   /** Starts a program that runs until it ends or is stopped. */
@@ -401,6 +413,11 @@ export class Testbed {
     enter(this.#switch, command, args, input)
   }
 
+  /** Starts a program where it sees all cables, such as a capture. */
+  spawnAtSwitch(command: string, args: readonly string[]): HostProcess {
+    return new HostProcess(spawn('nsenter', inside(this.#switch, command, args), { stdio: ['pipe', 'pipe', 'pipe'] }))
+  }
+
   /** Ends everything in this cluster's own namespaces, and with that the namespaces. */
   down(): Promise<void> {
     this.#down ??= (async () => {
@@ -410,6 +427,11 @@ export class Testbed {
     })()
     return this.#down
   }
+}
+
+/** Arguments of nsenter that put a program into all namespaces of a holder. */
+function inside(holder: Holder, command: string, args: readonly string[]): string[] {
+  return ['-t', String(holder.pid), '-n', '-m', '-p', '--', command, ...args]
 }
 
 function hostDirectory(directory: string, index: number): string {
@@ -440,7 +462,7 @@ function enter(holder: Holder, command: string, args: readonly string[], input =
 const TOOLS = ['unshare', 'nsenter', 'ip', 'nft', 'ethtool', 'corosync', 'corosync-cmapctl', 'corosync-cpgtool', 'cc']
 
 /** Why interoperation tests cannot run here; undefined when they can. */
-function obstacle(): string | undefined {
+export function interopObstacle(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces need Linux'
   if (process.getuid?.() !== 0) return 'network namespaces need root'
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':')
@@ -462,7 +484,7 @@ function obstacle(): string | undefined {
  * there nobody would notice what was left out.
  */
 export function interopSkip(): string | false {
-  const reason = obstacle()
+  const reason = interopObstacle()
   if (reason === undefined) return false
   if (process.env.CI === 'true')
     throw new Error(`interoperation tests cannot run, and CI=true forbids to skip them: ${reason}`)
