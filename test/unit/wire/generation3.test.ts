@@ -13,7 +13,7 @@ import {
   PROCESSOR_COUNT_MAX,
   RETRANSMIT_ENTRIES_MAX,
 } from '../../../src/wire/generation.js'
-import { createGeneration3, guessSender } from '../../../src/wire/generation3.js'
+import { createGeneration3 } from '../../../src/wire/generation3.js'
 import * as samples from '../../support/wire-samples.js'
 
 const little = createGeneration3({ littleEndian: true })
@@ -225,7 +225,7 @@ describe('the 3.x header', () => {
   })
 
   it('guesses who sent a wrong magic', () => {
-    const guess = (...first: number[]) => guessSender(Uint8Array.of(9, ...first, 0, 0), 1)
+    const guess = (...first: number[]) => little.guessSender(Uint8Array.of(9, ...first, 0, 0), 1)
     assert.equal(guess(0xff, 0xff), 'Corosync 2.2')
     assert.equal(guess(0xfe, 0xfe), 'Corosync 2.3+')
     assert.equal(guess(1, 0), 'unencrypted Kronosnet')
