@@ -1,7 +1,7 @@
-// IP addresses as configuration needs them: numeric texts to bytes and back, networks, generated node ids, generated
-// multicast groups (spec: config 10.2, 10.4, 11.2). Pure; names are resolved by what the caller hands in.
+// IP addresses as configuration needs them: what a text of the file stands for, generated node ids, generated multicast
+// groups (spec: config 10.2, 10.4, 11.2). Pure; names are resolved by what the caller hands in.
 
-import { isIPv4, isIPv6 } from 'node:net'
+import { type IpAddress, parseIp, sameIp } from '../net/ip.js'
 import type { AddressFamily, IpVersion } from './types.js'
 
 export interface ResolvedAddress {
@@ -10,71 +10,25 @@ export interface ResolvedAddress {
   readonly family: AddressFamily
 }
 
-/** The 4 or 16 bytes of a numeric address, or undefined. A zone (`%eth0`) is not part of them. */
+/** The 4 or 16 bytes of a numeric address, or undefined. A zone (`%eth0`) is not part of it. */
 export function addressBytes(text: string): Uint8Array | undefined {
-  if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number)
-  if (!isIPv6(text)) return undefined
-  const [plain = ''] = text.split('%')
-  const bytes = new Uint8Array(16)
-  // An IPv4 tail is two groups.
-  const groupsOnly = plain.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => {
-    const high = Number(a) * 256 + Number(b)
-    const low = Number(c) * 256 + Number(d)
-    return `${high.toString(16)}:${low.toString(16)}`
-  })
-  const [head = '', tail] = groupsOnly.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const put = (groups: readonly string[], index: number) => {
-    groups.forEach((group, i) => {
-      const value = Number.parseInt(group, 16)
-      bytes[(index + i) * 2] = value >> 8
-      bytes[(index + i) * 2 + 1] = value & 0xff
-    })
-  }
-  put(before, 0)
-  put(after, 8 - after.length)
-  return bytes
+  return parseNumeric(text)?.bytes
 }
 
-export function formatAddress(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join('.')
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[i * 2]! << 8) | bytes[i * 2 + 1]!).toString(16))
-  // The longest run of at least two zero groups is written as "::".
-  let best = { start: 0, length: 1 }
-  for (let start = 0; start < 8; start++) {
-    let length = 0
-    while (start + length < 8 && groups[start + length] === '0') length++
-    if (length > best.length) best = { start, length }
-  }
-  if (best.length < 2) return groups.join(':')
-  return `${groups.slice(0, best.start).join(':')}::${groups.slice(best.start + best.length).join(':')}`
-}
-
-/** A numeric address in its canonical text; the zone of a link-local address is kept. */
 export function numericAddress(text: string): ResolvedAddress | undefined {
-  const bytes = addressBytes(text)
-  if (bytes === undefined) return undefined
-  const zone = text.indexOf('%')
-  const suffix = zone >= 0 ? text.slice(zone) : ''
-  return { address: formatAddress(bytes) + suffix, family: bytes.length === 4 ? 4 : 6 }
+  const parsed = parseNumeric(text)
+  return parsed === undefined ? undefined : { address: parsed.text, family: parsed.family }
 }
 
 export function sameAddress(a: string, b: string): boolean {
   const left = addressBytes(a)
   const right = addressBytes(b)
-  return left !== undefined && right !== undefined && sameNetwork(left, right, left.length * 8)
+  return left !== undefined && right !== undefined && sameIp(left, right)
 }
 
-/** Do the first `prefix` bits agree? Never for different families. */
-export function sameNetwork(a: Uint8Array, b: Uint8Array, prefix: number): boolean {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) {
-    const bits = Math.min(8, Math.max(0, prefix - i * 8))
-    const mask = (0xff00 >> bits) & 0xff
-    if ((a[i]! & mask) !== (b[i]! & mask)) return false
-  }
-  return true
+function parseNumeric(text: string): IpAddress | undefined {
+  const zone = text.indexOf('%')
+  return parseIp(zone < 0 ? text : text.slice(0, zone))
 }
 
 export function isMulticast(bytes: Uint8Array): boolean {

@@ -58,9 +58,8 @@ function readKey(
   }
   const path = file ?? environmentKeyFile ?? settings.default('totem.keyfile')
   const origin = file === undefined ? because : 'totem.keyfile'
-  const why = settings.origins.has(because)
-    ? `${because} asks for a key`
-    : `${because} is on by default in files without a nodelist and needs a key; "secauth: off" does without`
+  const asked = settings.origins.has(because) ? 'asks for a key' : 'is on by default in files without a nodelist'
+  const why = `${because} ${asked}; packet security does not run yet, "secauth: off" does without`
   let bytes: Uint8Array
   try {
     bytes = read(path).subarray(0, KEY_BYTES_MAX)

@@ -77,7 +77,7 @@ export function groupOf(
   const key = linkKey(link, 'mcastaddr')
   if (isBroadcast(settings, link, 'udp')) return BROADCAST_ADDRESS
   const clusterName = settings.given('totem.cluster_name')
-  if (given === undefined && clusterName !== undefined && clusterName !== '') {
+  if (given === undefined && clusterName !== undefined) {
     return generateGroup(settings.bytes(clusterName), link, family)
   }
   if (given === undefined) {

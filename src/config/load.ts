@@ -249,7 +249,7 @@ function checkLinkModeLength(settings: Settings): void {
 function checkTransport(settings: Settings, network: Network, crypto: boolean): void {
   const rule = schemaOf('totem.link_mode').words!
   const mode = settings.text('totem.link_mode')
-  if (network.transport === 'knet' && !rule.words.includes(mode)) {
+  if (!settings.legacy && !rule.words.includes(mode)) {
     const reason = rule.reason.replace('<value>', mode)
     settings.fail('totem.link_mode', PARSE_ERROR + reason, `one of: ${rule.words.join(', ')}`)
   }

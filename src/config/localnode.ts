@@ -1,7 +1,8 @@
 // Which node of the nodelist is this host, and which interface does an old bindnetaddr mean (spec: config 10.1, legacy
 // mode). Pure functions over what the caller tells about the host; nothing is looked up here.
 
-import { addressBytes, sameAddress, sameNetwork } from './addresses.js'
+import { sameNetwork } from '../net/ip.js'
+import { addressBytes, sameAddress } from './addresses.js'
 import { parseText } from './grammar.js'
 import type { AddressFamily } from './types.js'
 

@@ -55,7 +55,10 @@ export function readNodelist(
       settings.write(linkKey(link, 'bindnetaddr'), { type: 'str', value: ring.text })
     }
   }
-  const described = interfaceLinks(settings)
+  // udp looks only at links that have an address to bind to.
+  const described = interfaceLinks(settings).filter(
+    link => transport !== 'udp' || settings.given(linkKey(link, 'bindnetaddr')) !== undefined,
+  )
   const bound = new Map<number, ResolvedAddress>()
   const groups = new Map<number, ResolvedAddress>()
   for (const link of described) {
@@ -67,7 +70,6 @@ export function readNodelist(
       if (found === undefined) settings.fail(key, `failed to parse bindnet address '${bind}'`, addressHelp(ipVersion))
       bound.set(link, found)
     }
-    checkKnetTransport(settings, link)
     const group = settings.given(linkKey(link, 'mcastaddr'))
     if (group !== undefined) {
       const found = resolve(group)
@@ -76,6 +78,7 @@ export function readNodelist(
       }
       groups.set(link, found)
     }
+    checkKnetTransport(settings, link)
   }
 
   // Step 9 and 10: node ids and addresses.
@@ -86,7 +89,7 @@ export function readNodelist(
   warnAboutOldStyle(settings, bindGiven)
 
   // Step 12: links.
-  const links = configuredLinks(transport, nodes, described, bound)
+  const links = configuredLinks(nodes, described)
   if (links.length === 0) {
     settings.fail(
       undefined,
@@ -194,7 +197,7 @@ function readNode(settings: Settings, transport: Transport, node: NodeEntry, ver
           `a number from 1 to ${KNET_NODE_ID_LIMIT - 1}`,
         )
       }
-    } else if (node.nodeId === 0) {
+    } else if (node.nodeId === 0 && link === Math.min(...node.rings.keys())) {
       const numeric = resolveAddress(text, 'ipv4', name => host.resolve(name))
       const generated = numeric === undefined ? undefined : generatedId(settings, numeric.address)
       if (generated === undefined) {
@@ -239,18 +242,9 @@ function warnAboutOldStyle(settings: Settings, bindGiven: boolean): void {
   if (settings.warnings.length > before) settings.warn('Please migrate config file to nodelist.')
 }
 
-/** udp counts a link only when it has an address to bind to. */
-function configuredLinks(
-  transport: Transport,
-  nodes: readonly NodeEntry[],
-  described: readonly number[],
-  bound: ReadonlyMap<number, ResolvedAddress>,
-): number[] {
-  const links = new Set<number>(bound.keys())
-  if (transport !== 'udp') {
-    for (const link of described) links.add(link)
-    for (const node of nodes) for (const link of node.addresses.keys()) links.add(link)
-  }
+function configuredLinks(nodes: readonly NodeEntry[], described: readonly number[]): number[] {
+  const links = new Set<number>(described)
+  for (const node of nodes) for (const link of node.addresses.keys()) links.add(link)
   return [...links].sort((a, b) => a - b)
 }
 
@@ -266,15 +260,15 @@ function checkLink(
   const suffix = ` for interface ${link}`
   const family = own?.family ?? 4
   const broadcast = isBroadcast(settings, link, transport)
-  const mcastAddress = transport === 'udp' ? groupOf(settings, link, family, groups.get(link), suffix) : undefined
-  // A link that only other nodes have gets no default port.
+  // A link that only other nodes have gets no defaults.
   if (!described.includes(link)) {
     settings.fail(
       undefined,
-      `${PARSE_ERROR}No multicast port specified${suffix}`,
+      `${PARSE_ERROR}No multicast ${transport === 'udp' ? 'address' : 'port'} specified${suffix}`,
       `this node has no ring${link}_addr; every node needs an address on every link`,
     )
   }
+  const mcastAddress = transport === 'udp' ? groupOf(settings, link, family, groups.get(link), suffix) : undefined
   const ttl = ttlOf(settings, link)
   if (transport !== 'udp' && ttl !== 1) {
     settings.fail(
@@ -318,7 +312,8 @@ function memberOf(node: NodeEntry, links: readonly number[], firstLink: number):
 }
 
 function checkNodes(settings: Settings, nodes: readonly NodeEntry[], links: readonly number[]): void {
-  const unnamed = nodes.find(node => node.name === undefined)
+  const onLink = (link: number) => nodes.filter(node => node.addresses.has(link))
+  const unnamed = onLink(links[0]!).find(node => node.name === undefined)
   if (links.length > 1 && unnamed !== undefined) {
     settings.fail(
       [...unnamed.rings.values()][0]?.key,
@@ -326,7 +321,6 @@ function checkNodes(settings: Settings, nodes: readonly NodeEntry[], links: read
       'add "name: <host name>" to every node',
     )
   }
-  const onLink = (link: number) => nodes.filter(node => node.addresses.has(link))
   for (const link of links) {
     if (onLink(link).length === onLink(links[0]!).length) continue
     const lacking = nodes.find(node => !node.addresses.has(link) && node.addresses.size > 0)

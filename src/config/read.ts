@@ -112,7 +112,9 @@ const ROLES: Readonly<Record<string, Role>> = {
 interface Pending {
   readonly key: string
   readonly value: MapValue
+  /** Where the value stands. */
   readonly place: Place
+  readonly keyColumn: number
 }
 
 interface Section {
@@ -201,12 +203,14 @@ class Reader {
     }
     const schema = findKey(path)
     this.#at(event.line, event.valueColumn)
-    const converted = convert(schema, path, event.value)
+    // Messages name a node's keys with the position of the node, all others as they stand in the file.
+    const shown = section?.role === 'node' ? `${section.path}.${this.#node}.${event.key}` : path
+    const converted = convert(schema, shown, event.value)
     if (!converted.ok) {
-      this.#fail(converted.reason, converted.help, path)
+      this.#fail(converted.reason, converted.help, shown)
       return
     }
-    const item: Pending = { key: event.key, value: converted.value, place: this.#place }
+    const item: Pending = { key: event.key, value: converted.value, place: this.#place, keyColumn: event.column }
     switch (section?.role) {
       case 'node':
         this.#store(`nodelist.node.${this.#node}.${event.key}`, item)
@@ -246,7 +250,12 @@ class Reader {
     }
     this.#at(event.line, event.valueColumn)
     const outer = this.#sections[this.#sections.length - 2]
-    outer?.members.push({ key: event.key, value: { type: 'str', value: event.value }, place: this.#place })
+    outer?.members.push({
+      key: event.key,
+      value: { type: 'str', value: event.value },
+      place: this.#place,
+      keyColumn: event.column,
+    })
   }
 
   #id(event: ItemEvent): void {
@@ -266,7 +275,12 @@ class Reader {
       this.#fail(reason, `a ${user ? 'user' : 'group'} of this host, by name or number`, `uidgid.${event.key}`)
       return
     }
-    const item: Pending = { key: event.key, value: { type: 'u8', value: 1 }, place: this.#place }
+    const item: Pending = {
+      key: event.key,
+      value: { type: 'u8', value: 1 },
+      place: this.#place,
+      keyColumn: event.column,
+    }
     this.#store(`uidgid.config.${event.key}.${number}`, item)
   }
 
@@ -320,7 +334,7 @@ class Reader {
   #store(key: string, item: Pending): void {
     const result = this.#state.map.set(key, item.value)
     if (result === 'bad name' || result === 'bad value') {
-      this.#at(item.place.line, item.place.column)
+      this.#at(item.place.line, item.keyColumn)
       this.#fail(
         `Can't store key "${key}" into icmap, returned error is CS_ERR_NAME_TOO_LONG`,
         'a key has 3 to 255 characters, section names included, out of a-z A-Z 0-9 . _ - / :',
