@@ -23,6 +23,8 @@ export interface ExecutiveOptions {
   readonly log: LogSink
   /** Sends that were refused (TRY_AGAIN) are worth another try. Called after a token or at the end of a synchronisation. */
   readonly ready: () => void
+  /** A synchronisation is complete; called after services may send again. */
+  readonly completed?: () => void
 }
 
 export class Executive implements TotemUpper {
@@ -43,13 +45,21 @@ export class Executive implements TotemUpper {
       },
     }
     this.groups = new ProcessGroups({ queue, netMtu, receiver })
-    this.#outbox = new Outbox({ nodeId, groups: this.groups, table: this.table, ready })
+    this.#outbox = new Outbox({
+      nodeId,
+      littleEndian: queue.littleEndian,
+      groups: this.groups,
+      table: this.table,
+      ready,
+    })
     this.sync = new Synchronisation({
+      littleEndian: queue.littleEndian,
       send: (buf, off, len) => this.groups.send(Group.sync, buf, off, len, NOTHING, 0, 0),
       requestToken: () => this.groups.requestToken(),
       completed: () => {
         this.groups.transitionalPhaseEnds()
         this.#outbox.open()
+        options.completed?.()
       },
       log,
     })

@@ -154,6 +154,9 @@ export interface WireGeneration {
   /** The processor of a configured node id (this node itself, or one of the nodelist). */
   processorOfNode(nodeId: number): Processor
 
+  /** For the log: what may have sent a datagram whose magic `open` did not know. Needs two bytes, which `open` saw. */
+  guessSender(buf: Uint8Array, off: number): string
+
   /** Checks the header and fills `header`; the message type, or why the datagram is refused. */
   open(buf: Uint8Array, off: number, len: number): MessageTypeCode | HeaderReject
   /** Each of these takes the datagram that was opened last. */

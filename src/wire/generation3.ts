@@ -155,6 +155,16 @@ class Generation3 implements WireGeneration {
     return nodeId
   }
 
+  guessSender(buf: Uint8Array, off: number): string {
+    const first = buf[off]!
+    const second = buf[off + 1]!
+    if (first === 0xff && second === 0xff) return 'Corosync 2.2'
+    if (first === 0xfe && second === 0xfe) return 'Corosync 2.3+'
+    if (first === 1) return 'unencrypted Kronosnet'
+    if (first <= 5) return 'unencrypted Corosync 2.0/2.1/1.x/OpenAIS'
+    return 'encrypted Kronosnet/Corosync 2.0/2.1/1.x/OpenAIS or unknown'
+  }
+
   open(buf: Uint8Array, off: number, len: number): MessageTypeCode | HeaderReject {
     if (len < HDR_LENGTH) return 'short'
     const first = buf[off]!
@@ -419,15 +429,4 @@ function readNodeIds(buf: Uint8Array, off: number, count: number, little: boolea
 function writeNodeIds(buf: Uint8Array, off: number, ids: readonly Processor[], little: boolean): number {
   for (let i = 0; i < ids.length; i++) writeU32(buf, off + i * NODE_ID_LENGTH, ids[i]!, little)
   return off + ids.length * NODE_ID_LENGTH
-}
-
-/** What may have sent a datagram whose magic is not ours, for the log (spec: totem 2.9). Needs two bytes. */
-export function guessSender(buf: Uint8Array, off: number): string {
-  const first = buf[off] ?? 0
-  const second = buf[off + 1] ?? 0
-  if (first === 0xff && second === 0xff) return 'Corosync 2.2'
-  if (first === 0xfe && second === 0xfe) return 'Corosync 2.3+'
-  if (first === 1) return 'unencrypted Kronosnet'
-  if (first <= 5) return 'unencrypted Corosync 2.0/2.1/1.x/OpenAIS'
-  return 'encrypted Kronosnet/Corosync 2.0/2.1/1.x/OpenAIS or unknown'
 }

@@ -31,6 +31,7 @@ export interface Ring {
 export class FakeQueue implements FrameQueue {
   readonly pool = new FramePool(HEADER_LENGTH + PACKET_SIZE)
   readonly headerLength = HEADER_LENGTH
+  readonly littleEndian = true
   readonly queueSize: number
   readonly normal: Frame[] = []
   readonly transitional: Frame[] = []

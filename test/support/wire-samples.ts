@@ -1,5 +1,5 @@
-// One captured message of each type of the 3.x wire, field by field as in the specification, for tests of decoders.
-// All from little-endian nodes; the join in the other order is written by hand.
+// One message of each type of the 3.x wire, field by field, for tests of decoders. Those with a frame number are captured
+// from little-endian nodes; the others are laid out by hand after the specification, padding as zeros.
 
 export function bytes(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.replaceAll(/\s+/g, ''), 'hex'))

@@ -20,6 +20,7 @@ function layer(ids: readonly number[] = [0, 2]) {
   const happened: string[] = []
   const state = { room: true, tokens: 0, share: new Map<number, boolean>() }
   const sync = new Synchronisation({
+    littleEndian: LITTLE,
     send: (buf, off, len) => {
       if (!state.room) return false
       happened.push(describeMessage(buf, off, len))

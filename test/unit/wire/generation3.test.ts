@@ -13,7 +13,7 @@ import {
   PROCESSOR_COUNT_MAX,
   RETRANSMIT_ENTRIES_MAX,
 } from '../../../src/wire/generation.js'
-import { createGeneration3, guessSender } from '../../../src/wire/generation3.js'
+import { createGeneration3 } from '../../../src/wire/generation3.js'
 import * as samples from '../../support/wire-samples.js'
 
 const little = createGeneration3({ littleEndian: true })
@@ -204,28 +204,26 @@ describe('the 3.x header', () => {
   })
 
   it('is refused with another magic, version or type', () => {
-    assert.equal(
-      refuse(b => {
-        b[0] = 0x71
-      }),
-      'magic',
-    )
-    assert.equal(
-      refuse(b => {
-        b[2] = 4
-      }),
-      'version',
-    )
-    assert.equal(
-      refuse(b => {
-        b[3] = 6
-      }),
-      'type',
-    )
+    const at = (...values: number[]) => refuse(b => b.set(values))
+    for (const [first, second] of [
+      [0x71, 0xc0],
+      [0x70, 0xc1],
+      [0xc1, 0x70],
+      [0xc0, 0x71],
+      [0xc0, 0xc0],
+      [0x70, 0x70],
+    ]) {
+      assert.equal(at(first!, second!), 'magic')
+    }
+    assert.equal(at(0x70, 0xc0, 4), 'version')
+    assert.equal(at(0x70, 0xc0, 2), 'version')
+    assert.equal(at(0x70, 0xc0, 3, 6), 'type')
+    assert.equal(at(0x70, 0xc0, 3, 5), MessageType.tokenHoldCancel)
+    assert.equal(at(0xc0, 0x70, 3, 3), MessageType.join)
   })
 
   it('guesses who sent a wrong magic', () => {
-    const guess = (...first: number[]) => guessSender(Uint8Array.of(9, ...first, 0, 0), 1)
+    const guess = (...first: number[]) => little.guessSender(Uint8Array.of(9, ...first, 0, 0), 1)
     assert.equal(guess(0xff, 0xff), 'Corosync 2.2')
     assert.equal(guess(0xfe, 0xfe), 'Corosync 2.3+')
     assert.equal(guess(1, 0), 'unencrypted Kronosnet')
