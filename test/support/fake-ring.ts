@@ -68,7 +68,7 @@ export class FakeQueue implements FrameQueue {
   take(): Uint8Array | undefined {
     const frame = this.active.shift()
     if (frame === undefined) return undefined
-    const bytes = frame.buf.slice(frame.off + HEADER_LENGTH, frame.off + frame.len)
+    const bytes = new Uint8Array(frame.buf.subarray(frame.off + HEADER_LENGTH, frame.off + frame.len))
     frame.buf.fill(0xee, frame.off, frame.off + frame.capacity)
     this.pool.give(frame)
     return bytes
