@@ -45,7 +45,7 @@ class World {
   /** A message of service cpg from a node that is only played. */
   inject(origin: number, message: Uint8Array, little = true): void {
     const bytes = packetOf([grouped(GROUP_SERVICES, message, little)], { little })
-    this.cluster.inject(this.ring, { origin, bytes, foreign: !little })
+    this.cluster.inject(this.ring, { origin, bytes, little })
   }
 }
 
@@ -455,6 +455,6 @@ class Peer {
 
   #send(message: Uint8Array): void {
     const bytes = packetOf([grouped(GROUP_SYNC, message)])
-    this.#cluster.inject(this.#ring, { origin: 2, bytes, foreign: false })
+    this.#cluster.inject(this.#ring, { origin: 2, bytes, little: true })
   }
 }
