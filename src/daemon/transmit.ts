@@ -15,6 +15,8 @@ const SLAB_BYTES = 2 * 1024 * 1024
 const RUNS_MAX = 1024
 
 export class Transmitter {
+  /** Memory that the way out touches at every turn. */
+  readonly arenas: readonly NativeMemory[]
   readonly #runs: SendRuns
   readonly #sender: DatagramSender
   readonly #segmentation = new SegmentationMemory()
@@ -36,6 +38,7 @@ export class Transmitter {
     clock: () => number,
   ) {
     const slab = new NativeMemory(SLAB_BYTES + DATAGRAM_SIZE_MAX)
+    this.arenas = [slab]
     this.#runs = new SendRuns(slab.bytes.subarray(0, SLAB_BYTES), RUNS_MAX)
     this.#sender = new DatagramSender(slab, sockaddrs, book.lengths)
     this.#offload = offload
