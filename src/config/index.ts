@@ -2,9 +2,11 @@
 
 export { isReadOnly } from './keys.js'
 export { type LoadOptions, loadConfiguration, mainFilePath } from './load.js'
+export { asSystemError, errorNumber, errorText } from './errors.js'
+export { readPriority } from './refusals.js'
 export { type HostInfo, type HostInterface, matchInterface, namesToResolve } from './localnode.js'
 export { ConfigMap, isKeyName, type MapType, type MapValue, type SetResult, sameValue } from './map.js'
-export { reportFailure, reportRefusals, reportSuccess, reportValues, stderrLine } from './report.js'
+export { effectiveTable, failureLines, problemLines, type ReportLine, successLines } from './report.js'
 export { type KeySchema, SCHEMA } from './schema.js'
 export {
   type AddressFamily,
