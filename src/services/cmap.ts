@@ -5,7 +5,6 @@
 import type { LogSink } from '../log/types.js'
 import type { SyncSteps } from '../sync/types.js'
 import { CMAP_MCAST_LENGTH_MAX, CmapReason, readCmapMcast, writeCmapMcast } from '../wire/cmap.js'
-import { HOST_LITTLE_ENDIAN } from '../wire/cursor.js'
 import { SERVICE_DISPLAY_NAMES, ServiceId } from '../wire/service.js'
 import type { RingHandler, RingPort, Service } from './types.js'
 
@@ -58,7 +57,7 @@ export class CmapService implements Service {
   #send(): boolean {
     const { configVersion, port } = this.#options
     const message = { reason: CmapReason.sync, configVersion: configVersion === 0 ? undefined : configVersion }
-    const length = writeCmapMcast(message, this.#bytes, 0, HOST_LITTLE_ENDIAN)
+    const length = writeCmapMcast(message, this.#bytes, 0, port.littleEndian)
     return port.sendInSync(this.#bytes, 0, length)
   }
 

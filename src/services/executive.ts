@@ -45,8 +45,15 @@ export class Executive implements TotemUpper {
       },
     }
     this.groups = new ProcessGroups({ queue, netMtu, receiver })
-    this.#outbox = new Outbox({ nodeId, groups: this.groups, table: this.table, ready })
+    this.#outbox = new Outbox({
+      nodeId,
+      littleEndian: queue.littleEndian,
+      groups: this.groups,
+      table: this.table,
+      ready,
+    })
     this.sync = new Synchronisation({
+      littleEndian: queue.littleEndian,
       send: (buf, off, len) => this.groups.send(Group.sync, buf, off, len, NOTHING, 0, 0),
       requestToken: () => this.groups.requestToken(),
       completed: () => {

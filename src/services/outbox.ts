@@ -5,7 +5,7 @@
 
 import type { ProcessGroups } from '../pg/process-groups.js'
 import { Group } from '../pg/types.js'
-import { HOST_LITTLE_ENDIAN, readS32 } from '../wire/cursor.js'
+import { readS32 } from '../wire/cursor.js'
 import type { ServiceTable } from './table.js'
 import type { RingPort } from './types.js'
 
@@ -13,6 +13,7 @@ const NOTHING = new Uint8Array(0)
 
 export interface OutboxOptions {
   readonly nodeId: number
+  readonly littleEndian: boolean
   readonly groups: ProcessGroups
   readonly table: ServiceTable
   /** Somebody was refused, and what was refused would fit now. */
@@ -21,6 +22,7 @@ export interface OutboxOptions {
 
 export class Outbox implements RingPort {
   readonly nodeId: number
+  readonly littleEndian: boolean
   readonly #groups: ProcessGroups
   readonly #table: ServiceTable
   readonly #ready: () => void
@@ -33,6 +35,7 @@ export class Outbox implements RingPort {
 
   constructor(options: OutboxOptions) {
     this.nodeId = options.nodeId
+    this.littleEndian = options.littleEndian
     this.#groups = options.groups
     this.#table = options.table
     this.#ready = options.ready
@@ -58,13 +61,13 @@ export class Outbox implements RingPort {
       if (headLen + bodyLen > this.#refused) this.#refused = headLen + bodyLen
       return false
     }
-    this.#table.countSent(readS32(head, headOff, HOST_LITTLE_ENDIAN))
+    this.#table.countSent(readS32(head, headOff, this.littleEndian))
     return true
   }
 
   sendInSync(buf: Uint8Array, off: number, len: number): boolean {
     if (!this.#groups.send(Group.services, buf, off, len, NOTHING, 0, 0)) return false
-    this.#table.countSent(readS32(buf, off, HOST_LITTLE_ENDIAN))
+    this.#table.countSent(readS32(buf, off, this.littleEndian))
     return true
   }
 

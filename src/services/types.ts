@@ -34,6 +34,8 @@ export interface Service {
 /** The way from a service to the ring. A message starts with its header, id and size filled in. */
 export interface RingPort {
   readonly nodeId: number
+  /** The byte order in which this node writes its messages. */
+  readonly littleEndian: boolean
   /**
    * An ordinary message of two parts. False when it cannot go now, because the queue is full or a synchronisation runs: the
    * caller is to be told to try again, and `ready` of the executive says when.

@@ -10,7 +10,6 @@ export const HEADER_LENGTH = 45
 export const NET_MTU = 1500
 export const PACKET_SIZE = NET_MTU - 2 * HEADER_LENGTH
 export const QUEUE_SIZE = Math.floor((4 * 1048576) / PACKET_SIZE)
-const MESSAGES_PER_VISIT = 17
 const RUN_VISITS_MAX = 100_000
 
 export interface Packet {
@@ -32,6 +31,7 @@ export interface Ring {
 export class FakeQueue implements FrameQueue {
   readonly pool = new FramePool(HEADER_LENGTH + PACKET_SIZE)
   readonly headerLength = HEADER_LENGTH
+  readonly littleEndian = true
   readonly queueSize: number
   readonly normal: Frame[] = []
   readonly transitional: Frame[] = []
@@ -110,6 +110,8 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 export class FakeCluster {
+  /** Frames that a node may send with the token. */
+  messagesPerVisit = 17
   readonly nodes = new Map<number, FakeNode>()
   /** All rings there have been, oldest first. */
   readonly rings: Ring[] = []
@@ -158,7 +160,7 @@ export class FakeCluster {
     if (node === undefined || !ring) return false
     node.upper.tokenReceived()
     let sent = 0
-    for (; sent < MESSAGES_PER_VISIT; sent++) {
+    for (; sent < this.messagesPerVisit; sent++) {
       const bytes = node.queue.take()
       if (bytes === undefined) break
       ring.packets.push({ origin: id, bytes, foreign: false })

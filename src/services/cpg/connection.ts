@@ -12,7 +12,6 @@ import {
   writeCpgPartialMcastHeader,
   writeCpgProc,
 } from '../../wire/cpg.js'
-import { HOST_LITTLE_ENDIAN } from '../../wire/cursor.js'
 import { CsError, type CsErrorCode } from '../errors.js'
 import type { RingPort } from '../types.js'
 import { type Group, sameName } from './groups.js'
@@ -84,13 +83,13 @@ export class LocalConnection implements CpgConnection {
     if (this.state === 'leaveStarted') return CsError.BUSY
     if (this.state !== 'unjoined') return CsError.EXIST
     const reason = CpgReason.JOIN
-    writeCpgProc(CpgFunction.procJoin, { group, pid, reason }, this.#proc, 0, HOST_LITTLE_ENDIAN)
+    writeCpgProc(CpgFunction.procJoin, { group, pid, reason }, this.#proc, 0, this.#host.port.littleEndian)
     if (!this.#host.port.send(this.#proc, 0, CPG_PROC_LENGTH, NOTHING, 0, 0)) return CsError.TRY_AGAIN
     this.group = this.#host.obtainGroup(group)
     this.group.references++
     this.pid = pid
-    const { nodeId } = this.#host.port
-    writeCpgMcastHeader(group, pid, 0, nodeId, this.serial, this.#mcastHead, 0, HOST_LITTLE_ENDIAN)
+    const { nodeId, littleEndian } = this.#host.port
+    writeCpgMcastHeader(group, pid, 0, nodeId, this.serial, this.#mcastHead, 0, littleEndian)
     this.wantsInitialConfiguration = (flags & CPG_DELIVER_INITIAL_TOTEM_CONF) !== 0
     this.state = 'joinStarted'
     return CsError.OK
@@ -113,7 +112,7 @@ export class LocalConnection implements CpgConnection {
     if (len > CPG_MAX_ATOMIC_LENGTH) return CsError.INVALID_PARAM
     const port = this.#host.port
     const head = this.#mcastHead
-    setCpgMcastDataLength(head, 0, len, HOST_LITTLE_ENDIAN)
+    setCpgMcastDataLength(head, 0, len, port.littleEndian)
     return port.send(head, 0, CPG_MCAST_HEADER_LENGTH, buf, off, len) ? CsError.OK : CsError.TRY_AGAIN
   }
 
@@ -136,7 +135,7 @@ export class LocalConnection implements CpgConnection {
       this.serial,
       head,
       0,
-      HOST_LITTLE_ENDIAN,
+      port.littleEndian,
     )
     return port.send(head, 0, CPG_PARTIAL_HEADER_LENGTH, buf, off, len) ? CsError.OK : CsError.TRY_AGAIN
   }
@@ -199,6 +198,6 @@ export class LocalConnection implements CpgConnection {
   }
 
   #writeLeave(group: Uint8Array, pid: number, reason: number): void {
-    writeCpgProc(CpgFunction.procLeave, { group, pid, reason }, this.#proc, 0, HOST_LITTLE_ENDIAN)
+    writeCpgProc(CpgFunction.procLeave, { group, pid, reason }, this.#proc, 0, this.#host.port.littleEndian)
   }
 }

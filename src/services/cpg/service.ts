@@ -22,7 +22,6 @@ import {
   writeCpgDownList,
   writeCpgJoinList,
 } from '../../wire/cpg.js'
-import { HOST_LITTLE_ENDIAN } from '../../wire/cursor.js'
 import { RESPONSE_HEADER_LENGTH, SERVICE_DISPLAY_NAMES, SERVICE_HEADER_LENGTH, ServiceId } from '../../wire/service.js'
 import type { RingHandler, RingPort, Service } from '../types.js'
 import { type ConnectionHost, LocalConnection } from './connection.js'
@@ -305,7 +304,7 @@ export class CpgService implements Service, ConnectionHost {
   #syncProcess(): boolean {
     if (this.#toSend === 'downList') {
       const bytes = new Uint8Array(CPG_DOWN_LIST_LENGTH)
-      writeCpgDownList({ oldMembers: this.#members.length, left: this.#downList }, bytes, 0, HOST_LITTLE_ENDIAN)
+      writeCpgDownList({ oldMembers: this.#members.length, left: this.#downList }, bytes, 0, this.port.littleEndian)
       if (!this.port.sendInSync(bytes, 0, bytes.length)) return false
       this.#toSend = 'joinList'
     }
@@ -315,7 +314,7 @@ export class CpgService implements Service, ConnectionHost {
         const part = own.slice(this.#joinListSent, this.#joinListSent + JOIN_LIST_ENTRIES_MAX)
         const list = part.map(record => ({ group: record.group.name, pid: record.pid }))
         const bytes = new Uint8Array(cpgJoinListLength(list.length))
-        writeCpgJoinList(list, bytes, 0, HOST_LITTLE_ENDIAN)
+        writeCpgJoinList(list, bytes, 0, this.port.littleEndian)
         if (!this.port.sendInSync(bytes, 0, bytes.length)) return false
         this.#joinListSent += part.length
       }
