@@ -71,7 +71,8 @@ function warningLines(warnings: readonly ConfigWarning[]): ReportLine[] {
 }
 
 /** Standard error follows to_stderr and the priority of the log file. */
-function reachesStderr(logging: LoggingConfiguration, level: LogLevel): boolean {
+function reachesStderr(logging: LoggingConfiguration, level: LogLevel | undefined): boolean {
+  if (level === undefined) return logging.toStderr
   const limit = (logging.subsystems.get('MAIN') ?? logging.global).fileLevel
   return logging.toStderr && LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(limit)
 }
