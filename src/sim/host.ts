@@ -50,7 +50,8 @@ export class SimHost {
   readonly #config: SimNodeConfig
   readonly #factory: SimNodeFactory
   readonly #network: Network
-  readonly #nodeIds: readonly number[]
+  /** Names of all hosts, for the node's log lines. */
+  readonly #names: readonly string[]
   readonly #indexOf: Map<number, number>
   readonly #prng: Prng
   readonly #events: HostEvents
@@ -70,7 +71,7 @@ export class SimHost {
   ) {
     this.index = index
     this.nodeId = nodeIds[index]!
-    this.#nodeIds = nodeIds
+    this.#names = nodeIds.map(nodeId => `host${nodeId}`)
     this.#indexOf = new Map(nodeIds.map((nodeId, place) => [nodeId, place]))
     this.#config = config
     this.#factory = factory
@@ -126,7 +127,7 @@ export class SimHost {
     let datagram = this.#input.shift()
     while (datagram !== undefined) {
       if (this.node === node) {
-        node.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#nodeIds[datagram.from]!)
+        node.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
       }
       this.#network.release(datagram)
       datagram = this.#input.shift()
@@ -138,7 +139,7 @@ export class SimHost {
   receive(now: number, datagram: Datagram): void {
     if (this.state === 'running') {
       this.now = now
-      this.node!.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#nodeIds[datagram.from]!)
+      this.node!.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
       this.touched()
     } else if (this.state === 'paused' && this.#input.length < INPUT_LIMIT) {
       datagram.holders++

@@ -9,7 +9,8 @@ import type { WireGeneration } from '../wire/generation.js'
 
 export interface SimNode {
   start(now: number, ringSequence: number): void
-  receive(now: number, buf: Uint8Array, off: number, len: number, from: number): void
+  /** `from` names the sender for log lines. */
+  receive(now: number, buf: Uint8Array, off: number, len: number, from: string): void
   expire(now: number): void
   /** When `expire` wants to be called; a value at or before the present means as soon as possible. */
   nextDeadline(): number

@@ -146,7 +146,10 @@ export class Checker {
     view.deliveredCount++
     // A sum over the set, so that the order of delivery (which has a check of its own) does not enter.
     view.deliveredHash = (view.deliveredHash + Math.imul(index + 1, 0x9e3779b1)) | 0
-    if (sender === process) view.ownDelivered++
+    if (sender === process) {
+      view.ownDelivered++
+      process.ownDeliveries++
+    }
     process.lastFrom[sender.index] = ring.counters[index]!
   }
 }

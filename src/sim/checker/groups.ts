@@ -92,7 +92,7 @@ export class GroupChecker {
       this.#fail('B1', receiver, `${what} from nobody`)
       return
     }
-    if (!receiver.joined) this.#fail('S4', receiver, `${what} while not a member`)
+    if (!receiver.joined || receiver.over) this.#fail('S4', receiver, `${what} while not a member`)
     if (!receiver.members.has(pid)) this.#fail('S4', receiver, `${what}, which is not a member`)
     if (!receiver.synchronised) this.#fail('S1', receiver, `${what} before the end of the synchronisation`)
     const counter = this.#identify(receiver, sender, buf, off, len)
@@ -128,7 +128,9 @@ export class GroupChecker {
       // The first event names the members so far; from now on they follow from the events.
       for (const member of change.members) known.set(member.pid, member.nodeId)
     }
-    if (!receiver.joined) this.#fail('S4', receiver, `membership of ${receiver.group} told to a stranger`)
+    if (!receiver.joined || receiver.over) {
+      this.#fail('S4', receiver, `membership of ${receiver.group} told to a stranger`)
+    }
     if (known.size !== change.members.length || change.members.some(member => known.get(member.pid) !== member.nodeId)) {
       this.#fail('S2', receiver, `${receiver.group} is {${list(change.members)}}, it should be {${[...known.keys()].join(' ')}}`)
     }

@@ -110,6 +110,8 @@ export class Process {
   /** Regular configurations installed. */
   installs = 0
   numbered = 0
+  /** Own packets delivered, on all rings. */
+  ownDeliveries = 0
   /** Per sender (by process index): its highest packet counter delivered here. */
   readonly lastFrom: number[] = []
 
