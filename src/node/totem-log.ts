@@ -86,7 +86,11 @@ export class TotemLog {
         break
       }
       case 'messageRejected':
-        this.#refuse(now, event.message, `Received ${event.message} message is too short...  ignoring. from=${event.from}`)
+        this.#refuse(
+          now,
+          event.message,
+          `Received ${event.message} message is too short...  ignoring. from=${event.from}`,
+        )
         break
       case 'unableToForm':
         log(

@@ -9,7 +9,6 @@
 // - All packets of a long message but the last are exactly full, so that they can leave in one segmented send.
 
 import type { Frame } from '../totem/frame.js'
-import { HOST_LITTLE_ENDIAN } from '../wire/cursor.js'
 import { PG_HEADER_LENGTH, PG_PIECE_LENGTH, writePacketHeader, writePieceLength } from '../wire/pg.js'
 import { copyBytes } from './copy.js'
 import type { FrameQueue, ProcessGroupStats } from './types.js'
@@ -19,7 +18,7 @@ export const FRAGMENT_NUMBER_MAX = 255
 /** Places for lengths added at once when a packet turns out to hold more messages than its first one let expect. */
 const LENGTHS_STEP = 8
 
-const NOTHING = new Uint8Array(0)
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 export class Packer {
   readonly #queue: FrameQueue
@@ -35,11 +34,11 @@ export class Packer {
   #dataLength = 0
 
   // The message being packed.
-  #group = NOTHING
-  #head = NOTHING
+  #group: Uint8Array = NOTHING
+  #head: Uint8Array = NOTHING
   #headOff = 0
   #headLen = 0
-  #body = NOTHING
+  #body: Uint8Array = NOTHING
   #bodyOff = 0
 
   constructor(queue: FrameQueue, packetSize: number, stats: ProcessGroupStats) {
@@ -102,7 +101,7 @@ export class Packer {
     }
     const packet = frame.off + this.#queue.headerLength
     this.#gather(0, total, frame.buf, packet + this.#end())
-    writePieceLength(frame.buf, packet, this.#count, total, HOST_LITTLE_ENDIAN)
+    writePieceLength(frame.buf, packet, this.#count, total, this.#queue.littleEndian)
     this.#count++
     this.#dataLength += total
   }
@@ -117,7 +116,7 @@ export class Packer {
       const length = Math.min(this.#room(), total - done)
       const packet = frame.off + this.#queue.headerLength
       this.#gather(done, length, frame.buf, packet + this.#end())
-      writePieceLength(frame.buf, packet, this.#count, length, HOST_LITTLE_ENDIAN)
+      writePieceLength(frame.buf, packet, this.#count, length, this.#queue.littleEndian)
       this.#count++
       this.#dataLength += length
       done += length
@@ -158,7 +157,7 @@ export class Packer {
     const frame = this.#frame as Frame
     this.#reserve(this.#count)
     const packet = frame.off + this.#queue.headerLength
-    writePacketHeader(frame.buf, packet, fragmented, continuation, this.#count, HOST_LITTLE_ENDIAN)
+    writePacketHeader(frame.buf, packet, fragmented, continuation, this.#count, this.#queue.littleEndian)
     frame.len = this.#queue.headerLength + this.#end()
     this.#frame = null
     this.#count = 0

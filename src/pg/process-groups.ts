@@ -2,7 +2,6 @@
 // In from above: messages to one of the groups. In from below: packets in total order, and the phases of a configuration change.
 // Out: frames to the ring's queue, whole messages to the receiver. Must not know: services, membership rules.
 
-import { HOST_LITTLE_ENDIAN } from '../wire/cursor.js'
 import {
   addressesGroup,
   checkGroupHeader,
@@ -30,9 +29,6 @@ export interface ProcessGroupsOptions {
   readonly receiver: MessageReceiver
 }
 
-const SERVICES_HEADER = groupHeader(GROUP_SERVICES)
-const SYNC_HEADER = groupHeader(GROUP_SYNC)
-
 export class ProcessGroups {
   readonly stats: ProcessGroupStats = createProcessGroupStats()
   readonly limits: QueueLimits
@@ -40,6 +36,8 @@ export class ProcessGroups {
   readonly #receiver: MessageReceiver
   readonly #packer: Packer
   readonly #reassembly: Reassembly
+  readonly #servicesHeader: Uint8Array
+  readonly #syncHeader: Uint8Array
 
   constructor(options: ProcessGroupsOptions) {
     const { queue, netMtu, receiver } = options
@@ -48,11 +46,17 @@ export class ProcessGroups {
     if (queue.pool.frameSize < queue.headerLength + packetSize) throw new Error('frames are smaller than packets')
     this.#queue = queue
     this.#receiver = receiver
+    this.#servicesHeader = groupHeader(GROUP_SERVICES, queue.littleEndian)
+    this.#syncHeader = groupHeader(GROUP_SYNC, queue.littleEndian)
     this.limits = new QueueLimits(queue, packetSize)
     this.#packer = new Packer(queue, packetSize, this.stats)
-    this.#reassembly = new Reassembly((buf, off, len, origin, little) => {
-      this.#deliver(buf, off, len, origin, little)
-    }, this.stats)
+    this.#reassembly = new Reassembly(
+      queue.littleEndian,
+      (buf, off, len, origin, little) => {
+        this.#deliver(buf, off, len, origin, little)
+      },
+      this.stats,
+    )
   }
 
   /**
@@ -75,7 +79,7 @@ export class ProcessGroups {
       this.stats.refusedMessages++
       return false
     }
-    const header = group === Group.sync ? SYNC_HEADER : SERVICES_HEADER
+    const header = group === Group.sync ? this.#syncHeader : this.#servicesHeader
     this.#packer.append(header, head, headOff, headLen, body, bodyOff, bodyLen)
     return true
   }
@@ -142,8 +146,8 @@ export class ProcessGroups {
   }
 }
 
-function groupHeader(group: Uint8Array): Uint8Array {
+function groupHeader(group: Uint8Array, littleEndian: boolean): Uint8Array {
   const header = new Uint8Array(groupHeaderLength(group))
-  writeGroupHeader(group, header, 0, HOST_LITTLE_ENDIAN)
+  writeGroupHeader(group, header, 0, littleEndian)
   return header
 }

@@ -5,7 +5,6 @@
 // A node that joins in the middle of a message throws away every packet up to and including the one that holds the message's
 // end. All joiners do the same, so what else that packet holds is lost to all of them alike.
 
-import { HOST_LITTLE_ENDIAN } from '../wire/cursor.js'
 import { PROCESSOR_COUNT_MAX } from '../wire/generation.js'
 import { checkPacket, packetContinuation, packetDataOffset, packetFragmented, pieceLength } from '../wire/pg.js'
 import { copyBytes } from './copy.js'
@@ -59,8 +58,11 @@ export class Reassembly {
   #current = this.#normal
   readonly #deliver: WholeMessage
   readonly #stats: ProcessGroupStats
+  readonly #littleEndian: boolean
 
-  constructor(deliver: WholeMessage, stats: ProcessGroupStats) {
+  /** `littleEndian`: the byte order of this node, against which packets are `foreign`. */
+  constructor(littleEndian: boolean, deliver: WholeMessage, stats: ProcessGroupStats) {
+    this.#littleEndian = littleEndian
     this.#deliver = deliver
     this.#stats = stats
   }
@@ -91,7 +93,7 @@ export class Reassembly {
 
   receive(buf: Uint8Array, off: number, len: number, origin: number, foreign: boolean): void {
     this.#stats.receivedPackets++
-    const little = foreign ? !HOST_LITTLE_ENDIAN : HOST_LITTLE_ENDIAN
+    const little = this.#littleEndian !== foreign
     const count = checkPacket(buf, off, len, little)
     if (count < 0) {
       this.#stats.malformedPackets++

@@ -6,6 +6,8 @@ import type { Frame, FramePool } from '../totem/frame.js'
 export interface FrameQueue {
   /** Pool of frames; a payload goes at `frame.off + headerLength`, and `frame.len` counts the header too. */
   readonly pool: FramePool
+  /** The byte order in which this node writes. */
+  readonly littleEndian: boolean
   /** Length of the multicast header: 45 in 3.x. */
   readonly headerLength: number
   /** Size of one send queue in frames. */

@@ -5,7 +5,6 @@
 
 import type { LogSink } from '../log/types.js'
 import type { RingIdentity } from '../totem/types.js'
-import { HOST_LITTLE_ENDIAN } from '../wire/cursor.js'
 import {
   BARRIER_LENGTH,
   checkSyncMessage,
@@ -28,6 +27,8 @@ import type { SyncService, SyncStats, SyncSteps } from './types.js'
 export type SyncState = 'idle' | 'build' | 'process' | 'barrier'
 
 export interface SyncOutput {
+  /** The byte order in which this node writes. */
+  readonly littleEndian: boolean
   /** To group `sync`; false when the queue has no room now. */
   send(buf: Uint8Array, off: number, len: number): boolean
   /** There is work to do after the next token. */
@@ -219,7 +220,7 @@ export class Synchronisation {
     this.#build.ring.seq = this.#ring.seq
     this.#build.services.length = 0
     for (const service of this.#local) this.#build.services.push(service.id)
-    const length = writeServiceBuild(this.#build, this.#bytes, 0, HOST_LITTLE_ENDIAN)
+    const length = writeServiceBuild(this.#build, this.#bytes, 0, this.#output.littleEndian)
     this.#buildUnsent = !this.#output.send(this.#bytes, 0, length)
     if (this.#buildUnsent) this.#output.requestToken()
   }
@@ -227,7 +228,7 @@ export class Synchronisation {
   #sendBarrier(): boolean {
     this.#barrier.ring.rep = this.#ring.nodeId
     this.#barrier.ring.seq = this.#ring.seq
-    writeBarrier(this.#barrier, this.#bytes, 0, HOST_LITTLE_ENDIAN)
+    writeBarrier(this.#barrier, this.#bytes, 0, this.#output.littleEndian)
     return this.#output.send(this.#bytes, 0, BARRIER_LENGTH)
   }
 }

@@ -65,6 +65,8 @@ export class SingleRing {
   /** Frames for whoever packs messages; the payload stands `headerLength` behind `frame.off`. */
   readonly pool: FramePool
   readonly headerLength: number
+  /** The byte order in which this node writes. */
+  readonly littleEndian: boolean
   /** Places of one send queue. */
   readonly queueSize: number
 
@@ -151,6 +153,7 @@ export class SingleRing {
     this.#self = wire.processorOfNode(options.nodeId)
     this.#sets = new GatherSets(this.#self)
     this.headerLength = wire.mcastHeaderLength
+    this.littleEndian = wire.littleEndian
     // Room for a full frame inside a recovery wrapper is the net MTU itself.
     this.pool = new FramePool(parameters.netMtu)
     this.queueSize = Math.floor(SEND_QUEUE_BYTES / (parameters.netMtu - 2 * wire.mcastHeaderLength))

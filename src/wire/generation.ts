@@ -136,8 +136,6 @@ export interface WireGeneration {
   readonly name: string
   /** The order in which this node writes, payloads too; a `foreign` datagram holds the other one. */
   readonly littleEndian: boolean
-  /** The byte order in which this node writes; what reads differently is foreign. */
-  readonly littleEndian: boolean
   /** Length of the multicast header in bytes: 45 in 3.x. */
   readonly mcastHeaderLength: number
   /** Length of the longest token and hold cancel and fixed parts need no more than this many bytes. */
@@ -156,7 +154,7 @@ export interface WireGeneration {
   /** The processor of a configured node id (this node itself, or one of the nodelist). */
   processorOfNode(nodeId: number): Processor
 
-  /** For the log: what may have sent a datagram whose magic `open` did not know. Needs two bytes. */
+  /** For the log: what may have sent a datagram whose magic `open` did not know. Needs two bytes, which `open` saw. */
   guessSender(buf: Uint8Array, off: number): string
 
   /** Checks the header and fills `header`; the message type, or why the datagram is refused. */

@@ -104,6 +104,8 @@ const CANCEL_RING = 13
 const CANCEL_LENGTH = 25
 
 const NODE_ID_LENGTH = 4
+/** No processor has this node id. It marks a leave in the header; anywhere else where one is named, it is malformed. */
+const NOBODY = 0
 
 export interface Generation3Options {
   /** The order in which messages are written; this host's own unless a test plays another machine. */
@@ -154,7 +156,13 @@ class Generation3 implements WireGeneration {
   }
 
   guessSender(buf: Uint8Array, off: number): string {
-    return guessSender(buf, off)
+    const first = buf[off]!
+    const second = buf[off + 1]!
+    if (first === 0xff && second === 0xff) return 'Corosync 2.2'
+    if (first === 0xfe && second === 0xfe) return 'Corosync 2.3+'
+    if (first === 1) return 'unencrypted Kronosnet'
+    if (first <= 5) return 'unencrypted Corosync 2.0/2.1/1.x/OpenAIS'
+    return 'encrypted Kronosnet/Corosync 2.0/2.1/1.x/OpenAIS or unknown'
   }
 
   open(buf: Uint8Array, off: number, len: number): MessageTypeCode | HeaderReject {
@@ -214,6 +222,7 @@ class Generation3 implements WireGeneration {
     into.thisSeqno = readS32(buf, off + MCAST_THIS_SEQNO, little)
     into.nodeIdField = readU32(buf, off + MCAST_NODE_ID, little)
     into.guarantee = readS32(buf, off + MCAST_GUARANTEE, little)
+    if (into.nodeId === NOBODY || into.systemFrom === NOBODY) return false
     return readRing(buf, off + MCAST_RING, little, into.ring)
   }
 
@@ -222,6 +231,7 @@ class Generation3 implements WireGeneration {
     into.nodeId = this.header.nodeId
     into.targetNodeId = this.header.targetNodeId
     into.systemFrom = readU32(buf, off + MERGE_SYSTEM_FROM, this.#little)
+    if (into.systemFrom === NOBODY) return false
     return readRing(buf, off + MERGE_RING, this.#little, into.ring)
   }
 
@@ -237,12 +247,14 @@ class Generation3 implements WireGeneration {
     into.nodeId = this.header.nodeId
     into.targetNodeId = this.header.targetNodeId
     into.systemFrom = readU32(buf, off + JOIN_SYSTEM_FROM, little)
-    into.leave = this.header.nodeId === 0
+    if (into.systemFrom === NOBODY) return false
+    into.leave = this.header.nodeId === NOBODY
     into.ringSeq = ringSeq
     const failedAt = off + JOIN_LISTS + procs * NODE_ID_LENGTH
-    readNodeIds(buf, off + JOIN_LISTS, procs, little, into.procList)
-    readNodeIds(buf, failedAt, failed, little, into.failedList)
-    return true
+    return (
+      readNodeIds(buf, off + JOIN_LISTS, procs, little, into.procList) &&
+      readNodeIds(buf, failedAt, failed, little, into.failedList)
+    )
   }
 
   readCommitToken(buf: Uint8Array, off: number, len: number, into: CommitToken): boolean {
@@ -258,7 +270,7 @@ class Generation3 implements WireGeneration {
     if (!readRing(buf, off + COMMIT_RING, little, into.ring)) return false
     into.retransFlag = readS32(buf, off + COMMIT_RETRANS_FLAG, little)
     into.memberIndex = index
-    readNodeIds(buf, off + COMMIT_LISTS, count, little, into.members)
+    if (!readNodeIds(buf, off + COMMIT_LISTS, count, little, into.members)) return false
     const entries = into.entries
     while (entries.length < count) entries.push(createCommitEntry())
     entries.length = count
@@ -326,7 +338,7 @@ class Generation3 implements WireGeneration {
   /** A leave is written with header nodeid 0 whatever `join.nodeId` says; receivers know it by nothing else. */
   writeJoin(join: Join, buf: Uint8Array, off: number): number {
     const little = this.littleEndian
-    writeHeader(buf, off, MessageType.join, 0, join.leave ? 0 : join.nodeId, join.targetNodeId, little)
+    writeHeader(buf, off, MessageType.join, 0, join.leave ? NOBODY : join.nodeId, join.targetNodeId, little)
     writeU32(buf, off + JOIN_SYSTEM_FROM, join.systemFrom, little)
     writeU32(buf, off + JOIN_PROC_ENTRIES, join.procList.length, little)
     writeU32(buf, off + JOIN_FAILED_ENTRIES, join.failedList.length, little)
@@ -403,23 +415,18 @@ function writeHeader(
   writeU32(buf, off + HDR_TARGET, targetNodeId, little)
 }
 
-function readNodeIds(buf: Uint8Array, off: number, count: number, little: boolean, into: Processor[]): void {
+/** False when nobody is in the list. */
+function readNodeIds(buf: Uint8Array, off: number, count: number, little: boolean, into: Processor[]): boolean {
   into.length = count
-  for (let i = 0; i < count; i++) into[i] = readU32(buf, off + i * NODE_ID_LENGTH, little)
+  for (let i = 0; i < count; i++) {
+    const id = readU32(buf, off + i * NODE_ID_LENGTH, little)
+    if (id === NOBODY) return false
+    into[i] = id
+  }
+  return true
 }
 
 function writeNodeIds(buf: Uint8Array, off: number, ids: readonly Processor[], little: boolean): number {
   for (let i = 0; i < ids.length; i++) writeU32(buf, off + i * NODE_ID_LENGTH, ids[i]!, little)
   return off + ids.length * NODE_ID_LENGTH
-}
-
-/** What may have sent a datagram whose magic is not ours, for the log (spec: totem 2.9). Needs two bytes. */
-export function guessSender(buf: Uint8Array, off: number): string {
-  const first = buf[off] ?? 0
-  const second = buf[off + 1] ?? 0
-  if (first === 0xff && second === 0xff) return 'Corosync 2.2'
-  if (first === 0xfe && second === 0xfe) return 'Corosync 2.3+'
-  if (first === 1) return 'unencrypted Kronosnet'
-  if (first <= 5) return 'unencrypted Corosync 2.0/2.1/1.x/OpenAIS'
-  return 'encrypted Kronosnet/Corosync 2.0/2.1/1.x/OpenAIS or unknown'
 }

@@ -1,0 +1,28 @@
+// What the rest of the program uses of config/.
+
+export { isReadOnly } from './keys.js'
+export { type LoadOptions, loadConfiguration, mainFilePath } from './load.js'
+export { type HostInfo, type HostInterface, matchInterface, namesToResolve } from './localnode.js'
+export { ConfigMap, isKeyName, type MapType, type MapValue, type SetResult, sameValue } from './map.js'
+export { reportFailure, reportRefusals, reportSuccess, reportValues, stderrLine } from './report.js'
+export { type KeySchema, SCHEMA } from './schema.js'
+export {
+  type AddressFamily,
+  type ConfigProblem,
+  type Configuration,
+  type ConfigWarning,
+  type CryptoConfiguration,
+  ExitCode,
+  type IpVersion,
+  type LinkConfiguration,
+  type LoadResult,
+  type LoggingConfiguration,
+  type Member,
+  type Place,
+  type Refusal,
+  type SchedulingConfiguration,
+  type ServiceDeclaration,
+  type SubsystemLogging,
+  type Transport,
+  type WireName,
+} from './types.js'
