@@ -2,9 +2,9 @@
 // all synchronously. It drives one node and implements the node's output. Whatever else the executive listens to (wake-ups
 // from other threads, IPC) is added as a descriptor with a handler. It knows nothing of what the messages mean.
 
+import { parseIp } from '../config/ip.js'
 import type { LogLevel } from '../log/types.js'
 import { type DriverOptions, TransportError } from '../net/driver.js'
-import { parseIp } from '../net/ip.js'
 import { LinkState, type LinkStateName } from '../net/link-state.js'
 import { ADDRESS_PLACES, AddressBook, GROUP_PLACE } from '../net/members.js'
 import { TransportStats } from '../net/stats.js'

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { parseIp } from '../../../src/config/ip.js'
 import { Transmitter } from '../../../src/daemon/transmit.js'
-import { parseIp } from '../../../src/net/ip.js'
 import { ADDRESS_PLACES, AddressBook } from '../../../src/net/members.js'
 import { TransportStats } from '../../../src/net/stats.js'
 import { ReceiveBatch } from '../../../src/sys/datagrams.js'
