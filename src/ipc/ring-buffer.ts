@@ -193,6 +193,11 @@ export class RingReader {
     }
   }
 
+  /** Bytes of the ring in use, chunk headers included; what the writer adds meanwhile may be missing. */
+  get used(): number {
+    return (Atomics.load(this.#control, HEAD_WORD) - this.#control[TAIL_WORD]!) >>> 0
+  }
+
   consume(): void {
     if (!this.#ready) return
     this.#ready = false

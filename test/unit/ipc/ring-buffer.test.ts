@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
-import { MIN_RING_BYTES, RingReader, RingWriter, ringBytes } from '../../../src/client/ring-buffer.js'
+import { MIN_RING_BYTES, RingReader, RingWriter, ringBytes } from '../../../src/ipc/ring-buffer.js'
 
 const MAX_MESSAGE = 1 << 20
 
@@ -166,7 +166,7 @@ describe('a ring of bytes between two threads', () => {
     const dataBytes = 4096
     const memory = new SharedArrayBuffer(ringBytes(dataBytes))
     const count = 20_000
-    const module = new URL('../../../src/client/ring-buffer.js', import.meta.url).href
+    const module = new URL('../../../src/ipc/ring-buffer.js', import.meta.url).href
     const worker = new Worker(
       `const { workerData } = require('node:worker_threads')
        import(workerData.module).then(({ RingWriter }) => {
