@@ -70,10 +70,10 @@ export class NoQuorumError extends ClusterError {
   }
 }
 
-/** The command was applied once, but on the other side of a partition: what `apply` returned there is not known here. */
+/** A change of membership came between: the command was or may have been applied (at most once), its result is not known. */
 export class ResultUnknownError extends ClusterError {
   constructor() {
-    super(CsError.INTERRUPT, 'the command was applied, but its result was lost in a change of membership')
+    super(CsError.INTERRUPT, 'the result of the command was lost in a change of membership; it may have been applied')
   }
 }
 
