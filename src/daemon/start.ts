@@ -6,10 +6,16 @@ import { spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
-import { errorText } from '../config/errors.js'
-import { type Configuration, type LoadResult, loadConfiguration, mainFilePath } from '../config/index.js'
+import {
+  type Configuration,
+  errorText,
+  type LoadResult,
+  loadConfiguration,
+  mainFilePath,
+  problemLines,
+} from '../config/index.js'
 import { readPriority } from '../config/refusals.js'
-import type { ConfigProblem, LoggingConfiguration, SchedulingConfiguration, SubsystemLogging } from '../config/types.js'
+import type { LoggingConfiguration, SchedulingConfiguration, SubsystemLogging } from '../config/types.js'
 import type { LogFilterState } from '../log/filter.js'
 import { Logger } from '../log/logger.js'
 import type { SyslogPort } from '../log/targets.js'
@@ -115,14 +121,6 @@ function refuseFile(failed: LoadResult & { ok: false }, directory: string, logge
   }
   if (plain) process.exit(failed.exitCode)
   exitWithStatus(failed.exitCode, logger)
-}
-
-function problemLines(problem: ConfigProblem): string[] {
-  const place = problem.line > 0 ? `${problem.file}:${problem.line}` : ''
-  const message =
-    problem.stage === 'parser' && place !== '' ? `parser error: ${place}: ${problem.message}` : problem.message
-  const subject = [place, problem.key].filter(text => text).join(' ')
-  return [message, `${subject === '' ? '' : `${subject}: `}right would be: ${problem.help}`]
 }
 
 /** The command line's word on scheduling goes before the file's. */

@@ -173,9 +173,7 @@ describe('a start that cannot be', { skip: isSupportedPlatform() ? false : 'need
     const { code, text } = await refused(['-c', path])
     assert.equal(code, 8)
     assert.ok(
-      text.startsWith(
-        `parser error: ${path}:2: Line is not opening or closing section or key value\n${path}:2: right would be: `,
-      ),
+      text.startsWith(`parser error: ${path}:2:2: Line is not opening or closing section or key value\n    help: `),
       text,
     )
   })
@@ -186,7 +184,10 @@ describe('a start that cannot be', { skip: isSupportedPlatform() ? false : 'need
       text,
       /\nerror {3}\[MAIN {2}\] parse error in config: The token timeout parameter \(10 ms\) may not be less than \(30 ms\)\.\n/,
     )
-    assert.match(text, /\nerror {3}\[MAIN {2}\] \S+corosync\.conf:4 totem\.token: right would be: /)
+    assert.match(
+      text,
+      /\nerror {3}\[MAIN {2}\] {5}\S+corosync\.conf:4:\d+: totem\.token\nerror {3}\[MAIN {2}\] {5}help: /,
+    )
     assert.match(text, /exiting with status 8 at start\.js:\d+\.\n$/)
   })
   it('because of the logging section ends with 7', async () => {
