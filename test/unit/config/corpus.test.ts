@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { failureLines, loadConfiguration, type LoadResult, successLines } from '../../../src/config/index.js'
+import { failureLines, type LoadResult, loadConfiguration, successLines } from '../../../src/config/index.js'
 import { optionsFor } from '../../support/config-host.js'
 import { mapLine } from '../../support/map-line.js'
 
@@ -104,7 +104,9 @@ describe('the cases of corosync 1.4.10', () => {
       assert.equal(result.ok, expected.started, printed(result))
       if (!result.ok) {
         assert.equal(result.exitCode, expected.exit)
-        const recorded = expected.stderr_reference.map(line => line.replace(/^corosync \[.{6}\] (?:parser error: )?/, ''))
+        const recorded = expected.stderr_reference.map(line =>
+          line.replace(/^corosync \[.{6}\] (?:parser error: )?/, ''),
+        )
         const message = result.problems[0]?.message ?? ''
         assert.ok(recorded.includes(message) || message === LEGACY_WORDING[expected.id], message)
         return
@@ -137,7 +139,9 @@ describe('the maps of a running corosync 3.1.7', () => {
       assert.ok(result.ok, printed(result))
       const { map } = result.configuration
       const ours = map.keys().map(key => mapLine(key, map.get(key)!))
-      const recorded = readFileSync(join(DATA, 'dumps', id, 'cmap.txt'), 'utf8').trimEnd().split('\n')
+      const recorded = readFileSync(join(DATA, 'dumps', id, 'cmap.txt'), 'utf8')
+        .trimEnd()
+        .split('\n')
       const belongs = (line: string) => !OF_SERVICES.test(line)
       assert.deepEqual(ours.filter(belongs), recorded.filter(belongs))
     })
