@@ -190,6 +190,15 @@ ipc_type: socket
     assert.deepEqual(refusals('quorum {\nprovider: testquorum\n}\n'), [])
   })
 
+  it('warns of configuration plug-ins in the environment', () => {
+    const warned = (iface: string) => {
+      const result = loadText(file(''), undefined, { environment: { COROSYNC_DEFAULT_CONFIG_IFACE: iface } })
+      return result.ok && result.configuration.warnings.length
+    }
+    assert.equal(warned('corosync_parser'), 0)
+    assert.equal(warned('xmlconfig:corosync_parser'), 1)
+  })
+
   it('warns of 1.x keys without effect', () => {
     const messages = configured(
       `${file('crypto_type: nss\ncrypto_accept: new\nvsftype: other\nvsftype: odd')}aisexec {\ndefaultservices: no\n}\namf {\nmode: enabled\n}\nquorum {\nprovider: corosync_quorum_ykd\n}\n`,

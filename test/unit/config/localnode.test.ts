@@ -97,9 +97,22 @@ nodelist {
   }
 }
 `
-  it('are those of addresses, and of nodes when the host is not found without', () => {
-    assert.deepEqual(namesToResolve(Buffer.from(text), fakeHost()), ['group.lan', 'm1.lan', 'one.lan'])
+  it('are those of addresses when the host is found by its name or address', () => {
+    const addresses = ['group.lan', 'm1.lan', 'one.lan']
+    assert.deepEqual(namesToResolve(Buffer.from(text), fakeHost()), { names: addresses, reverse: false })
+    assert.deepEqual(namesToResolve(Buffer.from(text), fakeHost({ hostname: 'two', interfaces: [] })).reverse, false)
+  })
+
+  it('are also those of nodes, and of own addresses, when it is not', () => {
     const stranger = fakeHost({ interfaces: ['192.0.2.1/24'] })
-    assert.deepEqual(namesToResolve(Buffer.from(text), stranger), ['group.lan', 'm1.lan', 'one.lan', 'one', 'two'])
+    assert.deepEqual(namesToResolve(Buffer.from(text), stranger), {
+      names: ['group.lan', 'm1.lan', 'one.lan', 'one', 'two'],
+      reverse: true,
+    })
+  })
+
+  it('are those of members in an old file', () => {
+    const old = 'network {\ninterface {\nbindnetaddr: 10.0.0.0\nmember {\nmemberaddr: peer\n}\n}\n}\n'
+    assert.deepEqual(namesToResolve(Buffer.from(old), fakeHost()), { names: ['peer'], reverse: false })
   })
 })

@@ -95,9 +95,21 @@ describe('the table of effective values', () => {
     assert.match(row('totem.token'), /1000 ms +corosync\.conf:5$/)
     assert.match(row('totem.join'), /50 ms +default$/)
     assert.match(row('totem.consensus'), /1200 ms +derived: totem\.token 1000 x 1\.2$/)
-    assert.match(row('own node id'), /2130706433 +derived: IPv4 address 127\.0\.0\.1$/)
+    assert.match(row('own node id'), /2130706433 +derived: address 127\.0\.0\.1$/)
     assert.match(row('member 3405803778'), /203\.0\.113\.2 beta +corosync\.conf:1[34]$/)
     assert.match(row('link 0 own address'), /127\.0\.0\.1 +corosync\.conf:9$/)
+  })
+
+  it('says so of old files too, and of what the environment gives', () => {
+    const member = (address: string) => `member {\nmemberaddr: ${address}\n}\n`
+    const text = `totem {\nversion: 2\nsecauth: off\ntransport: udpu\ntoken: 0\ninterface {\nbindnetaddr: 127.0.0.0\n${member('127.0.0.1')}${member('203.0.113.2')}}\n}\n`
+    const result = loadText(text, fakeHost(), { environment: { STATE_DIRECTORY: '/state' } })
+    assert.ok(result.ok)
+    const old = effectiveTable(result.configuration)
+    assert.match(old, /member 16777343 +127\.0\.0\.1 +corosync\.conf:9\n/)
+    assert.match(old, /system\.state_dir +\/state +derived: environment STATE_DIRECTORY\n/)
+    // A 0 in the file stands for the default.
+    assert.match(old, /totem\.token +1000 ms +default\n/)
   })
 
   it('lists the keys that nobody knows', () => {
