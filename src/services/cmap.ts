@@ -65,7 +65,7 @@ export class CmapService implements Service {
     const message = readCmapMcast(buf, off, len, little)
     if (message === undefined) return
     const version = message.configVersion ?? 0
-    if (origin !== this.#options.port.nodeId && version > this.#highest) this.#highest = version
+    if (version > this.#highest) this.#highest = version
     this.#options.versionReceived?.(origin, version)
   }
 

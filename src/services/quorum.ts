@@ -21,7 +21,7 @@ export class QuorumService implements Service {
     this.sync = {
       init: (transitional, members) => {
         this.#coming = members
-        const left = this.#members.filter(node => !transitional.includes(node) || !members.includes(node))
+        const left = this.#members.filter(node => !transitional.includes(node))
         // One that has been away and is back is both: it left, and it joined.
         const joined = members.filter(node => !this.#members.includes(node) || left.includes(node))
         logNodes(log, 'members', members)
