@@ -208,7 +208,8 @@ describe('a synchronisation that is interrupted anywhere', () => {
     for (let visits = 0; visits < 40; visits++) {
       const { cluster, clients } = three()
       const [a, b, c] = clients as [CpgClient, CpgClient, CpgClient]
-      // With one packet per visit a change also comes between the two packets of a downlist: the joiner gets a tail first.
+      // With one packet per visit a change also comes between the two packets of a downlist: the joiner gets a tail
+      // first.
       cluster.messagesPerVisit = 1
       const alone = cluster.form([3])
       const pair = cluster.form([1, 2])
