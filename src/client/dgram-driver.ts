@@ -4,9 +4,9 @@
 
 import dgram from 'node:dgram'
 import os from 'node:os'
+import { ipFromBytes, isLinkLocal, parseIp } from '../config/ip.js'
 import { RateLimitedLog } from '../log/rate-limit.js'
 import { type DriverOptions, TransportError } from '../net/driver.js'
-import { ipFromBytes, isLinkLocal, parseIp } from '../net/ip.js'
 import { OPEN_ATTEMPTS_MAX, OPEN_PAUSE_MS, selectAddress } from '../net/link-state.js'
 import { AddressBook, type Member } from '../net/members.js'
 import { TransportStats } from '../net/stats.js'

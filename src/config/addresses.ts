@@ -1,7 +1,7 @@
 // IP addresses as configuration needs them: what a text of the file stands for, generated node ids, generated multicast
 // groups (spec: config 10.2, 10.4, 11.2). Pure; names are resolved by what the caller hands in.
 
-import { type IpAddress, parseIp, sameIp } from '../net/ip.js'
+import { type IpAddress, parseIp, sameIp } from './ip.js'
 import type { AddressFamily, IpVersion } from './types.js'
 
 export interface ResolvedAddress {

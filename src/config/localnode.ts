@@ -1,9 +1,9 @@
 // Which node of the nodelist is this host, and which interface does an old bindnetaddr mean (spec: config 10.1, legacy
 // mode). Pure functions over what the caller tells about the host; nothing is looked up here.
 
-import { sameNetwork } from '../net/ip.js'
 import { addressBytes, sameAddress } from './addresses.js'
 import { parseText } from './grammar.js'
+import { sameNetwork } from './ip.js'
 import type { AddressFamily } from './types.js'
 
 export interface HostInterface {

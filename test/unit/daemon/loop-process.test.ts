@@ -43,10 +43,39 @@ describe('a process whose worker waits in the loop', () => {
     assert.equal((await ending('terminate')).code, 8)
   })
 
+  it('ends by an exit handler that stops the loop, wakes it and waits', async () => {
+    assert.equal((await ending('handler')).code, 9)
+  })
+
   it('ends by itself when the loop is asked to stop, and its timers ran meanwhile', async () => {
     const { code, out } = await ending('stop')
     assert.equal(code, 0)
     assert.equal(out, 'a timer fired in the worker\nstopped\n')
+  })
+})
+
+describe('a loop that is never idle', () => {
+  it('lets the timers of Node fire all the same', async () => {
+    const loop = new RingLoop({
+      transport: unicastTransport(1, ['127.0.0.1'], await freeUdpPort()),
+      wire: undefined as unknown as WireGeneration,
+      ringId: new MemoryRingId(),
+      log: () => {},
+      shutdownRequested: () => {},
+    })
+    const node = new FakeNode()
+    node.deadline = 0
+    node.onExpire = () => {}
+    loop.attach(node)
+    let fired = false
+    setTimeout(() => {
+      fired = true
+    }, 10)
+    const before = performance.now()
+    await loop.run(() => fired || performance.now() - before > 5000)
+    loop.close()
+    assert.equal(fired, true)
+    assert.ok(performance.now() - before < 2000)
   })
 })
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { parseIp } from '../../../src/config/ip.js'
 import { Transmitter } from '../../../src/daemon/transmit.js'
-import { parseIp } from '../../../src/net/ip.js'
 import { ADDRESS_PLACES, AddressBook } from '../../../src/net/members.js'
 import { TransportStats } from '../../../src/net/stats.js'
 import { ReceiveBatch } from '../../../src/sys/datagrams.js'
@@ -91,6 +91,34 @@ describe('a send that fails', () => {
     assert.equal(stats.continuousSendFailures, 1)
     burst(1, 65507)
     assert.deepEqual([stats.continuousSendFailures, stats.sentDatagrams], [0, 1])
+  })
+})
+
+describe('a token behind multicasts', () => {
+  it('goes with the last of them in one system call, and to its receiver alone', () => {
+    const { transmitter, stats, place } = transmitterTo('127.0.0.2')
+    for (let i = 0; i < 17; i++) transmitter.multicast(new Uint8Array(1400).fill(i), 0, 1400)
+    transmitter.unicast(place, new Uint8Array(70).fill(99), 0, 70)
+    assert.deepEqual([stats.sendCalls, stats.sentDatagrams], [1, 18])
+    const seen = received()
+    assert.equal(seen.length, 18)
+    assert.equal(seen.at(-1), '99:70')
+    transmitter.use(sender.fd, [])
+    transmitter.multicast(new Uint8Array(1400), 0, 1400)
+    transmitter.unicast(place, new Uint8Array(70).fill(98), 0, 70)
+    assert.deepEqual(received(), ['98:70'])
+  })
+
+  it('goes by itself when it is longer, or when the run has ended', () => {
+    const { transmitter, stats, place } = transmitterTo('127.0.0.2')
+    transmitter.multicast(new Uint8Array(50), 0, 50)
+    transmitter.unicast(place, new Uint8Array(70).fill(99), 0, 70)
+    assert.equal(stats.sendCalls, 2)
+    transmitter.multicast(new Uint8Array(100), 0, 100)
+    transmitter.multicast(new Uint8Array(80), 0, 80)
+    transmitter.unicast(place, new Uint8Array(70).fill(99), 0, 70)
+    assert.equal(stats.sendCalls, 4)
+    assert.deepEqual(received(), ['0:50', '99:70', '0:100', '0:80', '99:70'])
   })
 })
 

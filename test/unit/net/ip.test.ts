@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { formatIp, isLinkLocal, parseIp, sameNetwork } from '../../../src/net/ip.js'
+import { formatIp, isLinkLocal, parseIp, sameNetwork } from '../../../src/config/ip.js'
 
 function bytes(text: string): string | undefined {
   const parsed = parseIp(text)

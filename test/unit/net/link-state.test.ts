@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseIp } from '../../../src/net/ip.js'
+import { parseIp } from '../../../src/config/ip.js'
 import { LinkState, selectAddress } from '../../../src/net/link-state.js'
 import { packingMtu } from '../../../src/net/transport.js'
 import type { InterfaceAddress } from '../../../src/sys/netlink.js'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseIp } from '../../../src/net/ip.js'
+import { parseIp } from '../../../src/config/ip.js'
 import { AddressBook, GROUP_PLACE } from '../../../src/net/members.js'
 import { senderOfJoin } from '../../../src/net/open-membership.js'
 import { encodeSockaddr, SOCKADDR_SIZE, sockaddrPort } from '../../../src/sys/sockaddr.js'
