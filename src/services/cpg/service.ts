@@ -272,7 +272,8 @@ export class CpgService implements Service, ConnectionHost {
     const group = this.#groups.find(buf, nameOff, nameLen)
     if (group === null || group.listeners.length === 0) return null
     if (group.membersByNode.has(origin)) return group.listeners
-    if (this.stats.unknownNode++ === 0) this.#log('warning', 'CPG', `Unknown node -> we will not deliver message`)
+    if (this.stats.unknownNode++ === 0)
+      this.#log('warning', 'CPG', `Unknown node ${origin}: its message is not delivered`)
     return null
   }
 
