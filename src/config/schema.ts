@@ -208,7 +208,7 @@ export const SCHEMA: readonly KeySchema[] = [
   key('totem.interface.knet_transport', 'str', '3', 'udp', 'links', 'later', 'Protocol of the link.', { cmap: `${LINK}knet_transport`, words: validatedWords("Unrecognised knet_transport. expected 'udp' or 'sctp'", 'udp', 'sctp') }),
   key('totem.interface.member.memberaddr', 'str', '1 2 3', '', 'start', 'honour', 'Address of a node (udpu without a nodelist); the only key allowed in a member section.', { cmap: `${LINK}member.<number>` }),
   // --- nodelist
-  key('nodelist.local_node_pos', 'u32', '2 3', '(found)', 'none', 'honour', 'Position of this node, written by the daemon; a value in the file is overwritten.', RO),
+  key('nodelist.local_node_pos', 'str', '2 3', '(found)', 'none', 'silent', 'Written by the daemon (u32): position of this node. A value in the file is overwritten.', RO),
   key('nodelist.node.ring*_addr', 'str', '2 3', '', 'live', 'honour', 'Address or name of the node on link 0 to 7.', { cmap: `${NODE}ring*_addr`, ro: true }),
   key('nodelist.node.nodeid', 'u32', '2 3', '(IPv4 of ring0_addr; knet: required)', 'live', 'honour', 'Node id; with knet required and below 65536.', { cmap: `${NODE}nodeid`, ro: true, zero: 'default' }),
   key('nodelist.node.name', 'str', '2 3', '', 'live', 'honour', 'Name of the node; compared with the host name, required with several links.', { cmap: `${NODE}name`, ro: true }),
