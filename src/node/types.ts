@@ -3,7 +3,7 @@
 
 import type { LogSink } from '../log/types.js'
 import type { TotemParameters } from '../totem/parameters.js'
-import type { TotemObserver } from '../totem/types.js'
+import type { RingIdentity, TotemObserver } from '../totem/types.js'
 import type { WireGeneration } from '../wire/generation.js'
 
 export interface NodeConfig {
@@ -38,5 +38,28 @@ export interface NodeOptions {
   readonly output: NodeOutput
   /** Uniform in [0, 1). */
   readonly random: () => number
-  readonly observer?: TotemObserver
+  readonly observer?: TotemObserver | undefined
+  /** Tests only: sequence number from which a new ring counts, so that the wrap is near. */
+  readonly firstSeq?: number
+}
+
+export interface NodeMembership {
+  readonly ring: RingIdentity
+  /** Node ids in ring order; empty before the first ring. */
+  readonly members: readonly number[]
+  /** Services have exchanged their state: ordinary messages flow. */
+  readonly synchronised: boolean
+}
+
+/** What a driver of a node calls. ClusterNode is one; tests of drivers bring their own. */
+export interface DrivenNode {
+  /** The interface is up the first time (or missing, where the transport may start alone). */
+  start(now: number, ringSequence: number): void
+  /** One datagram that passed the checks of net/. `from` is only for log text. */
+  receive(now: number, buf: Uint8Array, off: number, len: number, from: string): void
+  expire(now: number): void
+  /** When `expire` is wanted; Infinity if never, in the past when work is pending. */
+  nextDeadline(): number
+  interfaceChanged(now: number): void
+  leave(now: number): void
 }

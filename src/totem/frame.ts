@@ -9,6 +9,11 @@ export class Frame {
   readonly capacity: number
   /** Bytes in use from `off`. */
   len = 0
+  /** For a frame that holds a multicast: who wrote it, whether in the other byte order, whether a recovery wrapper. */
+  origin = 0
+  originNodeId = 0
+  foreign = false
+  wrapper = false
 
   constructor(buf: Uint8Array, off: number, capacity: number) {
     this.buf = buf
@@ -39,6 +44,8 @@ export class FramePool {
       frame = new Frame(slab, 0, this.frameSize)
     }
     frame.len = 0
+    frame.foreign = false
+    frame.wrapper = false
     return frame
   }
 

@@ -134,6 +134,8 @@ export interface TokenHoldCancel {
 export interface WireGeneration {
   /** 'totem.wire': '3', '2.4', '1.4'. */
   readonly name: string
+  /** The order in which this node writes, payloads too; a `foreign` datagram holds the other one. */
+  readonly littleEndian: boolean
   /** Length of the multicast header in bytes: 45 in 3.x. */
   readonly mcastHeaderLength: number
   /** Length of the longest token and hold cancel and fixed parts need no more than this many bytes. */
@@ -152,6 +154,9 @@ export interface WireGeneration {
   /** The processor of a configured node id (this node itself, or one of the nodelist). */
   processorOfNode(nodeId: number): Processor
 
+  /** For the log: what may have sent a datagram whose magic `open` did not know. Needs two bytes, which `open` saw. */
+  guessSender(buf: Uint8Array, off: number): string
+
   /** Checks the header and fills `header`; the message type, or why the datagram is refused. */
   open(buf: Uint8Array, off: number, len: number): MessageTypeCode | HeaderReject
   /** Each of these takes the datagram that was opened last. */
@@ -162,7 +167,7 @@ export interface WireGeneration {
   readCommitToken(buf: Uint8Array, off: number, len: number, into: CommitToken): boolean
   readTokenHoldCancel(buf: Uint8Array, off: number, len: number, into: TokenHoldCancel): boolean
 
-  /** Each of these writes at `off` in this host's byte order and returns the length. */
+  /** Each of these writes at `off` in this node's byte order and returns the length. */
   writeToken(token: OrfToken, buf: Uint8Array, off: number): number
   /** Writes the header; the payload stands behind it already. Returns the header's length. */
   writeMcast(mcast: McastHeader, buf: Uint8Array, off: number): number

@@ -1,0 +1,167 @@
+// Messages per second and latency of a ring, by size, for one and three nodes: the library as sender, and where real C corosync
+// is installed its daemon with `cpgload`, in turns within the same run, since only ratios of one run mean anything. In namespaces
+// joined by a bridge as root, with and without segmentation offload; on loopback addresses and without C otherwise.
+// --write records the tables in docs/performance.md.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { createLoopback } from '../test/support/loopback.js'
+import { converged, createCluster, type LoadReport, type Peer } from '../test/support/peers.js'
+import { interopObstacle } from '../test/support/testbed.js'
+
+const SIZES = [64, 1024, 8192, 65536]
+const PINGS = 300
+const FORMATION_MS = 30_000
+
+const { values: options } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '1,3' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '1' },
+    offload: { type: 'string', default: 'off,on' },
+    only: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(options.rounds)
+const seconds = Number(options.seconds)
+
+type Engine = 'ours' | 'c'
+
+interface Bench {
+  readonly engine: Engine
+  readonly peers: readonly Peer[]
+  down(): Promise<void>
+}
+
+const obstacle = interopObstacle()
+if (obstacle) console.error(`on loopback, without the C engine: ${obstacle}`)
+const engines: Engine[] = obstacle ? ['ours'] : options.only ? [options.only as Engine] : ['c', 'ours']
+
+async function createBench(engine: Engine, nodes: number, offload: boolean): Promise<Bench> {
+  if (obstacle) {
+    const { peers, down } = createLoopback(nodes)
+    return { engine, peers, down }
+  }
+  const kinds = Array.from({ length: nodes }, () => engine)
+  const { testbed, peers } = await createCluster(kinds, { offload })
+  testbed.configure({ transport: 'udpu' })
+  return { engine, peers, down: () => testbed.down() }
+}
+
+interface Row {
+  readonly size: number
+  readonly flood: Map<Engine, number>
+  readonly latency: Map<Engine, number>
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+}
+
+function sound(report: LoadReport, engine: Engine, what: string): LoadReport {
+  if (report.errors > 0) throw new Error(`${engine}, ${what}: ${report.errors} errors`)
+  return report
+}
+
+async function measure(nodes: number, offload: boolean): Promise<Row[]> {
+  const benches: Bench[] = []
+  try {
+    for (const engine of engines) benches.push(await createBench(engine, nodes, offload))
+    for (const { peers } of benches) for (const peer of peers) peer.start()
+    const members = Array.from({ length: nodes }, (_, i) => i + 1)
+    for (const { peers } of benches) await converged(peers, members, FORMATION_MS)
+    const rows: Row[] = []
+    for (const size of SIZES) {
+      const rates = new Map<Engine, number[]>(engines.map(engine => [engine, []]))
+      const times = new Map<Engine, number[]>(engines.map(engine => [engine, []]))
+      for (let round = 0; round < rounds; round++)
+        for (const { engine, peers } of benches) {
+          // The last node sends: the representative, which holds the token of an idle ring, would be a special case.
+          const sender = peers.at(-1)!
+          const group = `bench-${size}-${round}`
+          const flood = sound(await sender.flood({ group, bytes: size, seconds }), engine, `flood ${size}`)
+          rates.get(engine)!.push(flood.messages_per_s!)
+          const ping = sound(await sender.ping(`${group}-ping`, size, PINGS), engine, `ping ${size}`)
+          times.get(engine)!.push(ping.us_p50!)
+        }
+      rows.push({
+        size,
+        flood: new Map([...rates].map(([engine, values]) => [engine, median(values)])),
+        latency: new Map([...times].map(([engine, values]) => [engine, median(values)])),
+      })
+    }
+    return rows
+  } finally {
+    await Promise.all(benches.map(bench => bench.down()))
+  }
+}
+
+function bytes(size: number): string {
+  return size < 1024 ? `${size} B` : `${size / 1024} KiB`
+}
+
+function table(nodes: number, offload: boolean, rows: readonly Row[]): string {
+  const heading = `${nodes} node${nodes > 1 ? 's' : ''}${obstacle ? ', loopback' : `, segmentation offload ${offload ? 'on' : 'off'}`}`
+  const lines = rows.map(({ size, flood, latency }) => {
+    const cell = (map: Map<Engine, number>, engine: Engine, digits = 0) => map.get(engine)?.toFixed(digits) ?? '-'
+    const ratio = (map: Map<Engine, number>) => {
+      const [c, ours] = [map.get('c'), map.get('ours')]
+      return c && ours ? (ours / c).toFixed(2) : '-'
+    }
+    const megabytes = (engine: Engine) => {
+      const rate = flood.get(engine)
+      return rate === undefined ? '-' : ((rate * size) / 1e6).toFixed(1)
+    }
+    return `| ${[
+      bytes(size),
+      cell(flood, 'ours'),
+      cell(flood, 'c'),
+      megabytes('ours'),
+      megabytes('c'),
+      `**${ratio(flood)}**`,
+      cell(latency, 'ours'),
+      cell(latency, 'c'),
+      ratio(latency),
+    ].join(' | ')} |`
+  })
+  return [
+    `### ${heading}`,
+    '',
+    '| size | ours, msg/s | C, msg/s | ours, MB/s | C, MB/s | ratio | ours, latency us | C, latency us | ratio |',
+    '|---|---|---|---|---|---|---|---|---|',
+    ...lines,
+    '',
+  ].join('\n')
+}
+
+function machine(): string {
+  const cpu = cpus()
+  return `${cpu.length} x ${cpu[0]?.model.trim() ?? 'unknown processor'}, Linux ${release()}, Node.js ${process.versions.node}`
+}
+
+/** Replaces the tables of the last run, which stand between two comments. */
+function record(text: string): void {
+  const path = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
+  const [begin, end] = ['<!-- bench:ring -->', '<!-- /bench:ring -->']
+  const old = readFileSync(path, 'utf8')
+  if (!old.includes(begin) || !old.includes(end))
+    throw new Error(`${path} has no place for the tables (${begin} ... ${end})`)
+  const [head, tail] = [old.slice(0, old.indexOf(begin)), old.slice(old.indexOf(end))]
+  writeFileSync(path, `${head}${begin}\n${text}\n${tail}`)
+}
+
+const began = performance.now()
+const parts = [
+  `Machine: ${machine()}. Each figure is the median of ${rounds} runs of ${seconds} s, engines in turns; a ratio of messages above 1 and of latencies below 1 is in our favour.\n`,
+]
+for (const nodes of options.nodes.split(',').map(Number))
+  for (const offload of obstacle ? [false] : options.offload.split(',').map(word => word === 'on')) {
+    const part = table(nodes, offload, await measure(nodes, offload))
+    console.log(part)
+    parts.push(part)
+  }
+console.log(`${machine()}; ${Math.round((performance.now() - began) / 1000)} s`)
+if (options.write) record(parts.join('\n'))

@@ -1,0 +1,143 @@
+// The binding to the C library: loaded at the first call, one function per system call, and memory with an address.
+// Results below zero are turned into SysError by `check`, or read with `errno` by callers for whom a failure is
+// ordinary. Pointers are numbers (every user-space address fits a double) or, where koffi wants them, bigints that were
+// made once. Nothing here is allocated per call.
+
+import { createRequire } from 'node:module'
+import { SysError } from './errno.js'
+
+type Pointer = bigint | Uint8Array | null
+
+export interface Native {
+  epoll_create1(flags: number): number
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Pointer): number
+  epoll_wait(epoll: number, events: Pointer, count: number, timeoutMs: number): number
+  eventfd(initial: number, flags: number): number
+  close(fd: number): number
+  read(fd: number, buffer: Pointer, count: number): number
+  write(fd: number, buffer: Pointer, count: number): number
+  socket(family: number, type: number, protocol: number): number
+  bind(fd: number, address: Pointer, length: number): number
+  setsockopt(fd: number, level: number, name: number, value: Pointer, length: number): number
+  getsockopt(fd: number, level: number, name: number, value: Pointer, length: Pointer): number
+  getsockname(fd: number, address: Pointer, length: Pointer): number
+  sendmsg(fd: number, message: Pointer, flags: number): number
+  recvmmsg(fd: number, messages: Pointer, count: number, flags: number, timeout: Pointer): number
+  send(fd: number, buffer: Pointer, length: number, flags: number): number
+  recv(fd: number, buffer: Pointer, length: number, flags: number): number
+  fcntl(fd: number, command: number, argument: Pointer): number
+  sched_setscheduler(pid: number, policy: number, parameters: Pointer): number
+  sched_getscheduler(pid: number): number
+  sched_get_priority_max(policy: number): number
+  setpriority(which: number, who: number, priority: number): number
+  prctl(option: number, argument: Pointer): number
+  setrlimit(resource: number, limits: Pointer): number
+  /** Missing from C libraries that do not know it. */
+  mlock2: ((address: Pointer, length: number, flags: number) => number) | undefined
+  strerror(errno: number): string
+}
+
+const SIGNATURES: Readonly<Record<Exclude<keyof Native, 'mlock2'>, readonly [string, readonly string[]]>> = {
+  epoll_create1: ['int', ['int']],
+  epoll_ctl: ['int', ['int', 'int', 'int', 'void *']],
+  epoll_wait: ['int', ['int', 'void *', 'int', 'int']],
+  eventfd: ['int', ['uint', 'int']],
+  close: ['int', ['int']],
+  read: ['int', ['int', 'void *', 'size_t']],
+  write: ['int', ['int', 'void *', 'size_t']],
+  socket: ['int', ['int', 'int', 'int']],
+  bind: ['int', ['int', 'void *', 'uint']],
+  setsockopt: ['int', ['int', 'int', 'int', 'void *', 'uint']],
+  getsockopt: ['int', ['int', 'int', 'int', 'void *', 'void *']],
+  getsockname: ['int', ['int', 'void *', 'void *']],
+  sendmsg: ['int', ['int', 'void *', 'int']],
+  recvmmsg: ['int', ['int', 'void *', 'uint', 'int', 'void *']],
+  send: ['int', ['int', 'void *', 'size_t', 'int']],
+  recv: ['int', ['int', 'void *', 'size_t', 'int']],
+  fcntl: ['int', ['int', 'int', 'void *']],
+  sched_setscheduler: ['int', ['int', 'int', 'void *']],
+  sched_getscheduler: ['int', ['int']],
+  sched_get_priority_max: ['int', ['int']],
+  setpriority: ['int', ['int', 'uint', 'int']],
+  prctl: ['int', ['int', 'void *']],
+  setrlimit: ['int', ['int', 'void *']],
+  strerror: ['str', ['int']],
+}
+
+interface Koffi {
+  load(path: null): { func(name: string, result: string, parameters: readonly string[]): unknown }
+  address(buffer: Uint8Array): bigint
+  errno(): number
+}
+
+let koffi: Koffi | undefined
+let functions: Native | undefined
+
+function library(): Koffi {
+  koffi ??= createRequire(import.meta.url)('koffi') as Koffi
+  return koffi
+}
+
+/** The bound functions; the first call loads the binding. */
+export function native(): Native {
+  if (functions !== undefined) return functions
+  const libc = library().load(null)
+  const bound: Record<string, unknown> = {}
+  for (const [name, [result, parameters]] of Object.entries(SIGNATURES)) {
+    bound[name] = libc.func(name, result, parameters)
+  }
+  try {
+    bound.mlock2 = libc.func('mlock2', 'int', ['void *', 'size_t', 'int'])
+  } catch {
+    bound.mlock2 = undefined
+  }
+  functions = bound as unknown as Native
+  return functions
+}
+
+/** The error number of the call just made on this thread. Read it before anything else happens. */
+export function errno(): number {
+  return library().errno()
+}
+
+export function sysError(errnoValue: number, syscall: string): SysError {
+  return new SysError(errnoValue, syscall, native().strerror(errnoValue))
+}
+
+/** Passes a result through, or throws SysError when it is negative. */
+export function check(result: number, syscall: string): number {
+  if (result < 0) throw sysError(errno(), syscall)
+  return result
+}
+
+/** Memory outside V8's heap whose address the kernel may be given; it stays in place for as long as this object lives. */
+export class NativeMemory {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** Unsigned words over the whole memory, for fields written on hot paths. */
+  readonly words: Uint32Array
+  readonly address: number
+  readonly pointer: bigint
+
+  /** `size` is rounded up to a multiple of eight. */
+  constructor(size: number) {
+    const buffer = new ArrayBuffer((size + 7) & ~7)
+    this.bytes = new Uint8Array(buffer)
+    this.view = new DataView(buffer)
+    this.words = new Uint32Array(buffer)
+    this.pointer = library().address(this.bytes)
+    this.address = Number(this.pointer)
+  }
+
+  /** Writes `address` as a pointer at byte offset `at` (a multiple of four). */
+  setPointer(at: number, address: number): void {
+    this.words[at >> 2] = address >>> 0
+    this.words[(at >> 2) + 1] = Math.floor(address / 0x1_0000_0000)
+  }
+
+  /** Writes a size (a 64-bit number below 2^32) at byte offset `at`. */
+  setSize(at: number, size: number): void {
+    this.words[at >> 2] = size
+    this.words[(at >> 2) + 1] = 0
+  }
+}

@@ -1,0 +1,79 @@
+// A node on the fake ring with the services of a daemon that has no quorum provider: cmap, cpg, quorum.
+
+import type { LogLevel } from '../../src/log/types.js'
+import { CmapService } from '../../src/services/cmap.js'
+import { CpgService } from '../../src/services/cpg/service.js'
+import { Executive } from '../../src/services/executive.js'
+import { QuorumService } from '../../src/services/quorum.js'
+import { type FakeCluster, FakeNode, NET_MTU } from './fake-ring.js'
+
+export interface ServiceNodeOptions {
+  readonly configVersion?: number
+  readonly reusableHandles?: boolean
+  readonly littleEndian?: boolean
+}
+
+export class ServiceNode extends FakeNode {
+  readonly executive: Executive
+  readonly cpg: CpgService
+  readonly cmap: CmapService
+  readonly quorum: QuorumService
+  readonly logged: string[] = []
+  readonly shutdowns: string[] = []
+  readonly versions: [number, number][] = []
+  readyCalls = 0
+  onReady: () => void = () => {}
+  #messagesBefore = 0
+
+  constructor(id: number, options: ServiceNodeOptions = {}) {
+    super(id)
+    this.queue.littleEndian = options.littleEndian ?? true
+    const log = (level: LogLevel, subsystem: string, message: string) => {
+      this.logged.push(`${level} ${subsystem} ${message}`)
+    }
+    this.executive = new Executive({
+      nodeId: id,
+      queue: this.queue,
+      netMtu: NET_MTU,
+      log,
+      ready: () => {
+        this.readyCalls++
+        this.onReady()
+      },
+    })
+    const { port } = this.executive
+    this.cmap = new CmapService({
+      port,
+      configVersion: options.configVersion ?? 0,
+      log,
+      shutdown: reason => this.shutdowns.push(reason),
+      versionReceived: (node, version) => this.versions.push([node, version]),
+    })
+    this.cpg = new CpgService({ port, log, reusableHandles: options.reusableHandles ?? true })
+    this.quorum = new QuorumService(log)
+    // Not in the order of their ids: the barrier has to sort.
+    this.executive.register(this.quorum)
+    this.executive.register(this.cpg)
+    this.executive.register(this.cmap)
+    this.upper = this.executive
+  }
+
+  override packetBegins(): void {
+    this.#messagesBefore = this.executive.groups.stats.receivedMessages
+  }
+
+  /** Place in the total order of what is being delivered: ring, packet, message in the packet. */
+  get place(): { readonly ring: string; readonly packet: number; readonly message: number } {
+    const { nodeId, seq } = this.ring!.identity
+    const message = this.executive.groups.stats.receivedMessages - this.#messagesBefore
+    return { ring: `${nodeId}.${seq}`, packet: this.delivered, message }
+  }
+}
+
+/** Adds the node and has it form a ring of its own, as after start. */
+export function startNode(cluster: FakeCluster, id: number, options: ServiceNodeOptions = {}): ServiceNode {
+  const node = new ServiceNode(id, options)
+  cluster.add(node)
+  cluster.run(cluster.form([id]))
+  return node
+}

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Member } from '../../support/ring-network.js'
+import { RingNetwork } from '../../support/ring-network.js'
+
+/** What was delivered, without the configuration changes. */
+function messages(member: Member): string[] {
+  return member.story.filter(line => line.includes(':'))
+}
+
+function form(ids: number[], options = {}): { network: RingNetwork; members: Member[] } {
+  const network = new RingNetwork(options)
+  const members = ids.map(id => network.start(id))
+  network.run(2000)
+  return { network, members }
+}
+
+describe('a node alone', () => {
+  it('forms a ring of one at once, four above the sequence it started with', () => {
+    const { members } = form([1])
+    assert.equal(members[0]?.ring.state, 'operational')
+    assert.deepEqual(members[0]?.story, ['transitional 1.5 []', 'regular 1.5 [1]'])
+    assert.equal(members[0]?.persisted, 5)
+  })
+
+  it('delivers its own messages in order', () => {
+    const { network, members } = form([7])
+    for (let i = 0; i < 100; i++) members[0]?.send(`m${i}`)
+    network.run(200)
+    assert.deepEqual(
+      messages(members[0]!),
+      Array.from({ length: 100 }, (_, i) => `7:m${i}`),
+    )
+  })
+})
+
+describe('three nodes', () => {
+  it('form one ring, led by the lowest id, and see the same changes', () => {
+    const { members } = form([3, 1, 2])
+    for (const member of members) {
+      assert.equal(member.ring.state, 'operational')
+      assert.deepEqual(member.ring.members, [1, 2, 3])
+      assert.equal(member.ring.ring.nodeId, 1)
+    }
+  })
+
+  it('deliver everything in one order', () => {
+    const { network, members } = form([1, 2, 3])
+    for (let round = 0; round < 50; round++) {
+      for (const member of members) member.send(`${round}`)
+      network.run(3)
+    }
+    network.run(1000)
+    const order = messages(members[0]!)
+    assert.equal(order.length, 150)
+    for (const member of members) assert.deepEqual(messages(member), order)
+  })
+
+  it('repair loss without a membership change', () => {
+    const { network, members } = form([1, 2, 3])
+    let count = 0
+    network.pass = (_from, _to, bytes) => bytes[3] !== 1 || count++ % 3 !== 0
+    for (let i = 0; i < 300; i++) members[i % 3]?.send(`${i}`)
+    network.run(5000)
+    const order = messages(members[0]!)
+    assert.equal(order.length, 300)
+    for (const member of members) {
+      assert.deepEqual(messages(member), order)
+      assert.equal(member.ring.stats.gather_entered, members[0]?.ring.stats.gather_entered)
+    }
+    assert.ok(members.some(member => member.ring.stats.mcast_retx > 0))
+  })
+
+  it('survive the loss of single tokens by retransmission', () => {
+    const { network, members } = form([1, 2, 3])
+    const gathered = members[0]?.ring.stats.gather_entered
+    let count = 0
+    network.pass = (_from, _to, bytes) => bytes[3] !== 0 || count++ % 7 !== 0
+    network.run(3000)
+    assert.equal(members[0]?.ring.stats.gather_entered, gathered)
+  })
+
+  it('hold the token when idle, and call for it to send', () => {
+    const { network, members } = form([1, 2, 3])
+    network.run(2000)
+    const before = members[1]!.ring.stats.orf_token_rx
+    network.run(1000)
+    const rotations = members[1]!.ring.stats.orf_token_rx - before
+    assert.ok(rotations < 25, `an idle ring turned ${rotations} times in a second`)
+    members[2]?.send('x')
+    network.run(5)
+    assert.deepEqual(messages(members[0]!), ['3:x'])
+    assert.ok(members[2]!.ring.stats.token_hold_cancel_tx > 0)
+  })
+
+  it('notice a death after the token timeout and go on as two', () => {
+    const { network, members } = form([1, 2, 3])
+    network.kill(2)
+    network.run(1500)
+    assert.deepEqual(members[0]?.ring.members, [1, 3])
+    assert.deepEqual(members[2]?.ring.members, [1, 3])
+    members[0]?.send('still here')
+    network.run(200)
+    assert.deepEqual(messages(members[2]!), ['1:still here'])
+  })
+
+  it('go on at once when a member says goodbye', () => {
+    const { network, members } = form([1, 2, 3])
+    members[2]?.ring.leave(network.now)
+    network.kill(3)
+    network.run(50)
+    assert.deepEqual(members[0]?.ring.members, [1, 2])
+    const formed = members[0]?.events.findLast(event => event.kind === 'membershipFormed')
+    assert.deepEqual(formed?.kind === 'membershipFormed' && formed.unannounced, [])
+  })
+
+  it('take back a member that restarts', () => {
+    const { network, members } = form([1, 2, 3])
+    const persisted = members[1]!.persisted
+    network.kill(2)
+    network.run(1500)
+    const again = network.start(2, persisted)
+    network.run(2000)
+    assert.deepEqual(again.ring.members, [1, 2, 3])
+    members[0]?.send('welcome')
+    network.run(200)
+    assert.deepEqual(messages(again), ['1:welcome'])
+  })
+
+  it('split in two and merge again', () => {
+    const { network, members } = form([1, 2, 3])
+    const side = (id: number) => id === 3
+    network.pass = (from, to) => side(from) === side(to)
+    network.run(2000)
+    assert.deepEqual(members[0]?.ring.members, [1, 2])
+    assert.deepEqual(members[2]?.ring.members, [3])
+    members[2]?.send('alone')
+    members[1]?.send('together')
+    network.run(300)
+    network.pass = () => true
+    network.run(3000)
+    for (const member of members) assert.deepEqual(member.ring.members, [1, 2, 3])
+    assert.deepEqual(messages(members[0]!), ['2:together'])
+    assert.deepEqual(messages(members[2]!), ['3:alone'])
+  })
+})
+
+describe('recovery', () => {
+  it('gives all survivors the messages that one of them missed', () => {
+    const { network, members } = form([1, 2, 3])
+    // Node 2 hears no data; node 3, which could be asked, dies.
+    network.pass = (_from, to, bytes) => !(to === 2 && bytes[3] === 1)
+    for (let i = 0; i < 10; i++) members[0]?.send(`m${i}`)
+    network.run(20)
+    network.kill(3)
+    network.pass = (_from, to, bytes) => !(to === 2 && bytes[3] === 1 && bytes[4] === 2)
+    network.run(1200)
+    network.pass = () => true
+    network.run(1000)
+    const expected = Array.from({ length: 10 }, (_, i) => `1:m${i}`)
+    assert.deepEqual(messages(members[0]!), expected)
+    assert.deepEqual(messages(members[1]!), expected)
+    // And before the change that reports the death.
+    const story = members[1]!.story
+    assert.ok(story.indexOf('1:m9') < story.findIndex(line => line.startsWith('regular') && line.includes('[1,2]')))
+  })
+})
+
+describe('sequence numbers', () => {
+  it('wrap without anybody noticing', () => {
+    const { network, members } = form([1, 2, 3], { firstSeq: 0xffffff00 })
+    for (let i = 0; i < 1000; i++) members[i % 3]?.send(`${i}`)
+    network.run(3000)
+    const order = messages(members[0]!)
+    assert.equal(order.length, 1000)
+    for (const member of members) {
+      assert.deepEqual(messages(member), order)
+      assert.deepEqual(member.ring.members, [1, 2, 3])
+    }
+  })
+
+  it('wrap under loss', () => {
+    const { network, members } = form([1, 2, 3], { firstSeq: 0xfffffe00 })
+    let count = 0
+    network.pass = (_from, _to, bytes) => bytes[3] !== 1 || count++ % 4 !== 0
+    for (let i = 0; i < 2000; i++) members[i % 3]?.send(`${i}`)
+    network.run(20000)
+    const order = messages(members[0]!)
+    assert.equal(order.length, 2000)
+    for (const member of members) assert.deepEqual(messages(member), order)
+  })
+})
