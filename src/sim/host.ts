@@ -27,6 +27,8 @@ export interface HostEvents {
   shutdownRequested(host: SimHost, reason: string): void
   /** The node is up, no datagram has reached it yet. */
   started(host: SimHost): void
+  /** The node is about to leave in order: what runs on it ends first. */
+  leaving(host: SimHost): void
   /** The incarnation has ended; nothing of it will happen any more. */
   ended(host: SimHost, how: 'crashed' | 'left'): void
 }
@@ -101,6 +103,20 @@ export class SimHost {
   crash(): void {
     if (this.state === 'down') return
     this.#end('crashed')
+  }
+
+  /** First half of an orderly end. */
+  prepareToLeave(now: number): void {
+    if (this.state === 'down') return
+    if (this.state === 'paused') this.resume(now, true)
+    this.now = now
+    this.#events.leaving(this)
+    this.node?.prepareToLeave?.(now + this.#clockOffset)
+    this.touched()
+  }
+
+  get drained(): boolean {
+    return this.node?.drained ?? true
   }
 
   leave(now: number): void {

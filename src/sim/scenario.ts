@@ -92,6 +92,9 @@ export function defaultTimers(nodes: number): TotemParameters {
 const SETTLE_ROUNDS = 6
 const SETTLE_CHANGES = 6
 
+/** Rings that begin here wrap after 512 packets (spec: totem 5). */
+const NEAR_WRAP = 0xfffffe00
+
 const CLUSTER_SIZES = [1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8, 9, 12, 16]
 
 export function generateScenario(seed: number, options: ScenarioOptions = {}): Scenario {
@@ -113,7 +116,7 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     nodeIds: chooseNodeIds(prng, nodes),
     bigEndian: Array.from({ length: nodes }, () => (options.mixedByteOrder ?? true) && seed % 4 === 0 && prng.chance(0.5)),
     totem,
-    firstSeq: engine === 'ring' ? (options.firstSeq ?? (prng.chance(0.2) ? 0xfffffe00 : 0)) : 0,
+    firstSeq: options.firstSeq ?? (prng.chance(0.2) ? NEAR_WRAP : 0),
     startMs: Array.from({ length: nodes }, () => prng.between(0, together ? 5 : warmUpMs)),
     conditions: chooseConditions(prng, faults),
     faults: chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale),

@@ -114,7 +114,7 @@ export class Simulation implements FaultTarget, HostEvents {
       hash: this.hash,
       processOf: (host: SimHost) => this.#process(host),
       fail: (property: string, host: SimHost, text: string) => this.#fail(property, host.nodeId, text),
-      tell: (now: number, host: SimHost, text: string) => this.#story?.(now, host.nodeId, text),
+      tell: (now: number, host: SimHost, text: () => string) => this.#story?.(now, host.nodeId, text()),
     }
     this.workload = scenario.engine === 'ring' ? new RawWorkload(context) : new ProgramWorkload(context)
   }
@@ -292,6 +292,10 @@ export class Simulation implements FaultTarget, HostEvents {
     carryOut(this, now, scheduled.fault)
   }
 
+  startsAgain(host: SimHost): boolean {
+    return this.faulty || !this.scenario.stayDown.includes(host.index)
+  }
+
   #triggerFaults(state: TotemState): void {
     const count = ++this.#stateEntries[state]
     if (this.#waiting.length === 0) return
@@ -310,6 +314,10 @@ export class Simulation implements FaultTarget, HostEvents {
     this.hash.add(host.index)
     this.#story?.(host.now, host.nodeId, `starts, incarnation ${host.incarnation}, disk ${host.ringSequence.toString(16)}`)
     this.workload.hostStarted(host.now, host)
+  }
+
+  leaving(host: SimHost): void {
+    this.workload.hostLeaving(host)
   }
 
   ended(host: SimHost, how: 'crashed' | 'left'): void {
