@@ -70,8 +70,6 @@ export interface FaultTarget {
   tell(now: number, text: string): void
   /** False once all faults have been taken back: what would be taken back later is undone already. */
   readonly faulty: boolean
-  /** A host that is down is to come back. */
-  startsAgain(host: SimHost): boolean
 }
 
 export function carryOut(target: FaultTarget, now: number, fault: Fault): void {
@@ -130,7 +128,7 @@ export function carryOut(target: FaultTarget, now: number, fault: Fault): void {
     }
     case 'leave': {
       const host = target.hosts[fault.host]!
-      if (host.state === 'down') break
+      if (host.state === 'down' || host.isLeaving) break
       host.prepareToLeave(now)
       leaveOnceDrained(target, now, now + LAST_WORDS_MS, fault.forMs, host)
       break
@@ -153,7 +151,6 @@ function leaveOnceDrained(target: FaultTarget, now: number, patience: number, fo
   }
   const { incarnation } = host
   target.queue.pushAction(now + LAST_WORDS_POLL_MS, at => {
-    // Even when the faults have ended meanwhile: a node that has begun to leave leaves.
     if (host.state !== 'down' && host.incarnation === incarnation) leaveOnceDrained(target, at, patience, forMs, host)
   })
 }
@@ -161,7 +158,7 @@ function leaveOnceDrained(target: FaultTarget, now: number, patience: number, fo
 function startAgain(target: FaultTarget, when: number, host: SimHost): void {
   const { incarnation } = host
   target.queue.pushAction(when, at => {
-    if (!target.startsAgain(host) || host.state !== 'down' || host.incarnation !== incarnation) return
+    if (!target.faulty || host.state !== 'down' || host.incarnation !== incarnation) return
     target.tell(at, `node ${host.nodeId} starts`)
     host.start(at)
   })

@@ -44,6 +44,8 @@ export class SimHost {
   /** Number under which the checker knows the running incarnation. */
   process = -1
   node: SimNode | undefined
+  /** Between the halves of an orderly end. */
+  isLeaving = false
   /** The disk. */
   ringSequence = 0
   /** Virtual time, as the whole simulation sees it. */
@@ -107,7 +109,8 @@ export class SimHost {
 
   /** First half of an orderly end. */
   prepareToLeave(now: number): void {
-    if (this.state === 'down') return
+    if (this.state === 'down' || this.isLeaving) return
+    this.isLeaving = true
     if (this.state === 'paused') this.resume(now, true)
     this.now = now
     this.#events.leaving(this)
@@ -194,6 +197,7 @@ export class SimHost {
 
   #end(how: 'crashed' | 'left'): void {
     this.state = 'down'
+    this.isLeaving = false
     this.deadline = Number.POSITIVE_INFINITY
     this.node = undefined
     this.#services = undefined

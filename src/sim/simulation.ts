@@ -171,6 +171,7 @@ export class Simulation implements FaultTarget, HostEvents {
     this.network.heal(this.now)
     for (const host of this.hosts) {
       if (host.state === 'paused') host.resume(this.now, true)
+      if (host.isLeaving) host.leave(this.now)
     }
     for (const host of this.hosts) {
       if (host.state === 'down' && !stayDown.includes(host.index)) host.start(this.now)
@@ -290,10 +291,6 @@ export class Simulation implements FaultTarget, HostEvents {
     this.hash.addTime(now)
     this.hash.addText(scheduled.fault.kind)
     carryOut(this, now, scheduled.fault)
-  }
-
-  startsAgain(host: SimHost): boolean {
-    return this.faulty || !this.scenario.stayDown.includes(host.index)
   }
 
   #triggerFaults(state: TotemState): void {

@@ -43,6 +43,8 @@ export class Session {
   /** The replicated log: hash of the messages since the beginning that was agreed on; its length, -1 before. */
   replica = 0
   replicaLength = -1
+  /** Counter of the first own message that belongs to it. */
+  firstOfReplica = Number.POSITIVE_INFINITY
 
   constructor(pid: number, group: string, process: Process) {
     this.pid = pid
@@ -87,6 +89,7 @@ export class GroupChecker {
     const members = [...this.sessions.values()].filter(
       other => other.group === session.group && other.joined && !other.over && other.process.alive,
     )
+    for (const member of members) member.firstOfReplica = member === session ? counter : member.places.length
     this.#beginnings.set(session.group, { pid: session.pid, counter, members })
   }
 
@@ -272,15 +275,19 @@ export class GroupChecker {
     }
   }
 
-  /** Not every receiver can tell the counter of a short message; all know its sender and length. */
+  /**
+   * Counts are messages sent since the beginning: an earlier one may straddle the last change. Short messages do not
+   * count, not every receiver can tell which they are.
+   */
   #replicate(receiver: Session, sender: Session, counter: number, len: number): void {
+    if (len < MESSAGE_HEADER_LENGTH || counter < sender.firstOfReplica) return
     const beginning = this.#beginnings.get(receiver.group)
     if (beginning !== undefined && beginning.pid === sender.pid && beginning.counter === counter) {
       receiver.replica = 0
       receiver.replicaLength = 0
     }
     if (receiver.replicaLength < 0) return
-    receiver.replica = Math.imul(receiver.replica ^ sender.pid, 0x9e3779b1) + len
+    receiver.replica = Math.imul(receiver.replica ^ sender.pid, 0x9e3779b1) + counter
     receiver.replica = (receiver.replica ^ (receiver.replica >>> 15)) | 0
     receiver.replicaLength++
   }
