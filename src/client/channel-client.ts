@@ -87,11 +87,19 @@ export class ChannelClient {
 
   /** The oldest event, shown in the reader's fields, or undefined. `consumeEvent` lets go of it. */
   peekEvent(): RingReader | undefined {
-    return this.#events.peek() ? this.#events : undefined
+    if (this.#events.peek()) return this.#events
+    // What there was of a long event has been taken in: there is room for the rest.
+    this.#offerSpace()
+    return undefined
   }
 
   consumeEvent(): void {
     this.#events.consume()
+    this.#offerSpace()
+  }
+
+  /** Tells the executive that there is room, if it waits for that and it is worth its while. */
+  #offerSpace(): void {
     if (this.#control[ChannelWord.EVENT_SPACE_WANTED] === 0 || this.#events.used > this.#halfRing) return
     if (Atomics.exchange(this.#control, ChannelWord.EVENT_SPACE_WANTED, 0) !== 0) this.#ring()
   }

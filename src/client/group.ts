@@ -143,7 +143,10 @@ export class Group implements AsyncIterable<GroupEvent> {
     while (this.#state === 'joining') {
       const event = this.#read()
       // The ring before one's own membership is of no use to the program: it is told again right after.
-      if (event?.type === 'membership') this.#state = 'joined'
+      if (event?.type === 'membership') {
+        this.#state = 'joined'
+        this.#members = event.members
+      }
       if (event !== undefined && this.#state === 'joined') this.#early.push(event)
       if (event === undefined) await this.#change()
     }

@@ -10,6 +10,8 @@ export interface InlineLinkOptions {
   readonly configuredNodeIds: readonly number[]
   readonly cpg: CpgService
   readonly maxQueuedBytes?: number
+  /** The node was called on behalf of members: its deadlines may have changed. */
+  readonly served?: () => void
   /** Leaves the ring and ends; resolves when that is done. */
   readonly stop: () => Promise<void>
 }
@@ -42,6 +44,7 @@ export class InlineLink implements EngineLink {
 
   addMember(memory: SharedMemory): void {
     this.#members.add(memory)
+    this.#options.served?.()
   }
 
   ring(): void {
@@ -50,6 +53,7 @@ export class InlineLink implements EngineLink {
     setImmediate(() => {
       this.#executiveRung = false
       this.#members.service()
+      this.#options.served?.()
     })
   }
 

@@ -10,6 +10,7 @@
 //
 // A command that comes while nobody applies is applied by nobody, which its submitter sees: it is sent again.
 
+import { Fifo } from '../ipc/fifo.js'
 import { NoQuorumError, ResultUnknownError } from './errors.js'
 import type { Member, MemberChange } from './events.js'
 import { type AppliedCommand, History } from './replica-history.js'
@@ -153,6 +154,8 @@ export class ReplicaCore<Result> {
   /** Settled: who holds the state that counts. */
   readonly #established = new Map<string, Member>()
   #donor: Member | undefined
+  /** Enough nodes hold the state. */
+  #quorate = false
   /** Rises with every change of `established` while the quorum is there: later quorums have higher terms. */
   #term = 0
 
@@ -165,16 +168,19 @@ export class ReplicaCore<Result> {
   #incoming: Incoming | undefined
   #outgoing: Outgoing | undefined
   #counter = 0
-  #markerCounter = -1
 
   #closedBy: Error | undefined
+  #toldState: ReplicaState = 'joining'
+  #toldMembers: readonly Member[] = []
 
   // To be sent.
   readonly #control: Uint8Array[] = []
   #chunkNext = false
   #seq = 0
-  /** Not sent, or to be sent again; by number. */
-  #queued: Submission<Result>[] = []
+  /** Sent, and to be sent again; by number. */
+  #again: Submission<Result>[] = []
+  /** Not sent yet. */
+  readonly #queued = new Fifo<Submission<Result>>()
   /** Sent, not delivered. */
   readonly #inFlight = new Map<number, Submission<Result>>()
 
@@ -186,7 +192,7 @@ export class ReplicaCore<Result> {
   get state(): ReplicaState {
     if (this.#phase !== 'settled') return this.#phase
     if (!this.#current) return 'waiting'
-    return this.#quorate() ? 'active' : 'readonly'
+    return this.#quorate ? 'active' : 'readonly'
   }
 
   /** All replicas in the group. */
@@ -215,21 +221,22 @@ export class ReplicaCore<Result> {
   }
 
   get pending(): number {
-    return this.#queued.length + this.#inFlight.size
+    return this.#again.length + this.#queued.length + this.#inFlight.size
   }
 
   /** The next message to be sent, if there is one. What is taken must be sent, in this order. */
   take(): Uint8Array | undefined {
     const control = this.#control.shift()
     if (control !== undefined) return control
-    const command = this.#mayCommand() ? this.#queued[0] : undefined
+    const command = this.#mayCommand() ? (this.#again[0] ?? this.#queued.peek()) : undefined
     if (this.#outgoing !== undefined && (this.#chunkNext || command === undefined)) {
       this.#chunkNext = false
       return this.#takeChunk(this.#outgoing)
     }
     if (command === undefined) return undefined
     this.#chunkNext = true
-    this.#queued.shift()
+    if (command === this.#again[0]) this.#again.shift()
+    else this.#queued.shift()
     this.#inFlight.set(command.seq, command)
     const { incarnation } = this.#options
     return encodeReplicaMessage({ type: ReplicaMessage.COMMAND, incarnation, seq: command.seq, data: command.data })
@@ -243,11 +250,11 @@ export class ReplicaCore<Result> {
     this.#control.length = 0
     this.#outgoing = undefined
     this.#incoming = undefined
-    const lost = [...this.#inFlight.values(), ...this.#queued]
+    const lost = [...this.#inFlight.values()]
     this.#inFlight.clear()
-    this.#queued = []
+    lost.push(...this.#takeUnsent())
     for (const submission of lost) submission.reject(error)
-    this.#options.output.changed()
+    this.#review()
   }
 
   membershipChanged(members: readonly Member[], left: readonly MemberChange[], joined: readonly Member[]): void {
@@ -303,6 +310,7 @@ export class ReplicaCore<Result> {
     this.#side = side
     this.#round = undefined
     this.#established.clear()
+    this.#quorate = false
     this.#donor = undefined
     this.#current = false
     this.#incoming = undefined
@@ -363,7 +371,7 @@ export class ReplicaCore<Result> {
     } else if (nodeCount(this.#members) >= this.#options.quorum) this.#found(round.id)
     this.#donor = this.#lowestEstablished()
     this.#current = this.#established.has(keyOf(this.#self))
-    this.#raiseTerm()
+    this.#holdersChanged()
     this.#offerState()
   }
 
@@ -409,7 +417,7 @@ export class ReplicaCore<Result> {
       this.#elect(this.#members)
       return
     }
-    this.#raiseTerm()
+    this.#holdersChanged()
     const donor = this.#lowestEstablished()
     if (this.#donor !== undefined && this.#established.has(keyOf(this.#donor))) return
     this.#donor = donor
@@ -421,13 +429,12 @@ export class ReplicaCore<Result> {
     return this.#members.find(member => this.#established.has(keyOf(member)))
   }
 
-  #raiseTerm(): void {
-    if (this.#established.size > 0 && this.#quorate()) this.#term++
+  /** To be called whenever `established` has changed. */
+  #holdersChanged(): void {
+    const { size } = this.#established
+    this.#quorate = size > 0 && nodeCount(this.#established.values()) >= this.#options.quorum
+    if (this.#quorate) this.#term++
     if (this.#current) this.#ownTerm = this.#term
-  }
-
-  #quorate(): boolean {
-    return nodeCount(this.#established.values()) >= this.#options.quorum
   }
 
   // Giving the state to those who lack it.
@@ -436,14 +443,13 @@ export class ReplicaCore<Result> {
     if (this.#donor === undefined || !sameMember(this.#donor, this.#self)) return
     if (this.#established.size === this.#members.length) return
     const { incarnation } = this.#options
-    this.#markerCounter = ++this.#counter
-    this.#send({ type: ReplicaMessage.MARKER, incarnation, counter: this.#markerCounter })
+    this.#send({ type: ReplicaMessage.MARKER, incarnation, counter: ++this.#counter })
   }
 
   #marker(from: Member, message: MarkerMessage): void {
     if (this.#phase !== 'settled' || this.#donor === undefined || !sameMember(from, this.#donor)) return
     if (sameMember(from, this.#self)) {
-      if (message.counter === this.#markerCounter) this.#beginTransfer(message.counter)
+      this.#beginTransfer(message.counter)
     } else if (!this.#current) {
       this.#incoming = { marker: message, chunks: [], receivedBytes: 0, backlog: [], backlogBytes: 0 }
     }
@@ -518,7 +524,7 @@ export class ReplicaCore<Result> {
     // While electing it says nothing new: the sender's status has it.
     if (this.#phase !== 'settled' || this.#established.has(keyOf(from))) return
     this.#established.set(keyOf(from), from)
-    this.#raiseTerm()
+    this.#holdersChanged()
   }
 
   // Commands.
@@ -527,7 +533,7 @@ export class ReplicaCore<Result> {
     if (this.#phase !== 'settled' || this.#established.size === 0) {
       // Certainly nobody applies it: to get further, everyone would need the sender's answer, which comes after it.
       this.#sendAgain(from, message, false)
-    } else if (!this.#quorate()) {
+    } else if (!this.#quorate) {
       // With enough nodes there, it may be that others know of one that has just got ready and this side, cut off, does not.
       this.#sendAgain(from, message, nodeCount(this.#members) >= this.#options.quorum)
     } else if (this.#current) this.#apply(from, message)
@@ -539,8 +545,8 @@ export class ReplicaCore<Result> {
     const submission = this.#takeOwn(from, message)
     if (submission === undefined) return
     submission.doubtful ||= doubtful
-    const at = this.#queued.findIndex(other => other.seq > submission.seq)
-    this.#queued.splice(at < 0 ? this.#queued.length : at, 0, submission)
+    const at = this.#again.findIndex(other => other.seq > submission.seq)
+    this.#again.splice(at < 0 ? this.#again.length : at, 0, submission)
   }
 
   #postpone(incoming: Incoming, command: Backlog): void {
@@ -581,24 +587,34 @@ export class ReplicaCore<Result> {
     return submission
   }
 
+  #takeUnsent(): Submission<Result>[] {
+    const unsent = this.#again
+    this.#again = []
+    for (let next = this.#queued.shift(); next !== undefined; next = this.#queued.shift()) unsent.push(next)
+    return unsent
+  }
+
   #mayCommand(): boolean {
-    return this.#phase === 'settled' && this.#current && this.#quorate()
+    return this.#phase === 'settled' && this.#current && this.#quorate
   }
 
   /** After every event: refuses what cannot be applied for want of nodes, and tells the owner. */
   #review(): void {
     const { quorum, output } = this.#options
-    if (this.#phase === 'settled' && this.#queued.length > 0) {
+    if (this.#phase === 'settled' && !this.#quorate && this.#again.length + this.#queued.length > 0) {
       const present = nodeCount(this.#members)
       if (present < quorum) {
-        const refused = this.#queued
-        this.#queued = []
-        for (const { doubtful, reject } of refused) {
+        for (const { doubtful, reject } of this.#takeUnsent()) {
           reject(doubtful ? new ResultUnknownError() : new NoQuorumError(present, quorum))
         }
       }
     }
-    output.changed()
+    const { state } = this
+    if (state !== this.#toldState || this.#members !== this.#toldMembers) {
+      this.#toldState = state
+      this.#toldMembers = this.#members
+      output.changed()
+    }
     output.wake()
   }
 

@@ -259,7 +259,7 @@ export class LocalMembers {
     this.service()
   }
 
-  /** Serves every member; call it when the executive is rung, when the ring's queue has room, at the end of a turn. */
+  /** Serves every member; to be called when the executive is rung, and when what was refused may succeed now. */
   service(): void {
     const members = this.#members
     this.#blocked = false

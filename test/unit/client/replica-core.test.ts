@@ -385,6 +385,60 @@ describe('replicas with a quorum', () => {
     assertEqual([replicas[0]!, replicas[1]!, replicas[4]!], ['old', 'new'])
   })
 
+  it('know that the newest state is theirs although they got it only later', () => {
+    const world = new World(3).start([1, 2, 3, 4, 5])
+    const replicas = [1, 2, 3, 4, 5].map(id => world.join(id))
+    world.settle()
+    const [a, , c, d, e] = replicas as [SimReplica, SimReplica, SimReplica, SimReplica, SimReplica]
+    // 4 and 5 miss several changes of the quorum, and get the state when they are back.
+    for (const others of [
+      [1, 2, 3],
+      [1, 2, 3],
+      [1, 2, 3],
+    ]) {
+      world.cpg.reconfigure([others, [4, 5]])
+      a.submit(`old ${a.list.length}`)
+      world.settle()
+      for (const id of others) world.cpg.reconfigure([others.filter(other => other !== id), [4, 5, id]])
+      world.cpg.reconfigure([others, [4, 5]])
+      world.settle()
+    }
+    world.cpg.reconfigure([[1, 2, 3, 4, 5]])
+    world.settle()
+    // They go on without 1 and 2, and then meet 1 again, without 3.
+    world.cpg.reconfigure([
+      [1, 2],
+      [3, 4, 5],
+    ])
+    c.submit('new')
+    world.settle()
+    world.cpg.reconfigure([[1, 4, 5], [2], [3]])
+    world.settle()
+    assertEqual([a, d, e], ['old 0', 'old 1', 'old 2', 'new'])
+  })
+
+  it('keep the newest quorate state although its lowest holder was not of the quorum', () => {
+    const nodes = [1, 2, 3, 4, 5, 6, 7]
+    const world = new World(4).start(nodes)
+    const replicas = nodes.map(id => world.join(id))
+    world.settle()
+    // 2 and 6 deliver a last message of 2 that nobody else gets. 1 and 3 have equal states, 3 of a quorum.
+    const [one, two, three, six] = [replicas[0]!, replicas[1]!, replicas[2]!, replicas[5]!]
+    two.submit('stray')
+    two.pump()
+    world.cpg.number(two.node)
+    world.cpg.reconfigure([[1], [2, 6], [3, 4, 5, 7]], () => 0)
+    assert.deepEqual([one.list, six.list], [[], ['stray']])
+    world.settle()
+    world.cpg.reconfigure([
+      [1, 2, 3, 6],
+      [4, 5, 7],
+    ])
+    world.settle()
+    assertEqual([one, two, three, six], [])
+    assert.equal(six.discarded[0]?.count, 1)
+  })
+
   it('do not count members that have yet to get the state', () => {
     const world = new World(3, 20).start([1, 2, 3, 4, 5])
     const replicas = [1, 2, 3, 4, 5].map(id => world.join(id))
