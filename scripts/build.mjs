@@ -1,7 +1,7 @@
 // Does the set-up that is missing, and nothing else: installs the packages when node_modules lacks what the lock file
 // names, compiles when a source is newer than the last build. Plain Node, so that it runs in a fresh clone.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -31,9 +31,13 @@ function time(path) {
 const packaged = !existsSync(join(root, 'tsconfig.json'))
 
 if (!packaged) {
-  if (time(join(root, 'node_modules', '.package-lock.json')) < time(join(root, 'package-lock.json'))) {
+  // Compared by content: a checkout touches the lock file without changing it.
+  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8')
+  const installed = join(root, 'node_modules', '.installed-lock.json')
+  if (!existsSync(installed) || readFileSync(installed, 'utf8') !== lock) {
     console.error('corosync-ts: installing packages (once)')
     run('npm', ['ci', '--no-audit', '--no-fund'])
+    writeFileSync(installed, lock)
   }
   const inputs = ['src', 'test', 'bench', 'examples', 'tsconfig.json', 'package-lock.json'].map(name =>
     join(root, name),

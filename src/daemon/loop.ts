@@ -2,19 +2,21 @@
 // all synchronously. It drives one node and implements the node's output. Whatever else the executive listens to (wake-ups
 // from other threads, IPC) is added as a descriptor with a handler. It knows nothing of what the messages mean.
 
-import type { LogLevel, LogSink } from '../log/types.js'
-import { parseIp } from '../net/ip.js'
+import { parseIp } from '../config/ip.js'
+import type { LogLevel } from '../log/types.js'
+import { type DriverOptions, TransportError } from '../net/driver.js'
 import { LinkState, type LinkStateName } from '../net/link-state.js'
 import { ADDRESS_PLACES, AddressBook, GROUP_PLACE } from '../net/members.js'
 import { TransportStats } from '../net/stats.js'
-import type { TransportConfig } from '../net/transport.js'
 import type { DrivenNode, NodeOutput } from '../node/types.js'
 import { EPOLL_WAIT_MAX_MS, EventPoll } from '../sys/epoll.js'
+import type { SysError } from '../sys/errno.js'
 import { clearEventFd, closeFd, openEventFd } from '../sys/eventfd.js'
 import { Epoll } from '../sys/layout.js'
 import { NativeMemory } from '../sys/native.js'
 import { type InterfaceAddress, InterfaceMonitor } from '../sys/netlink.js'
 import { SOCKADDR_SIZE } from '../sys/sockaddr.js'
+import { lockMemory } from '../sys/thread.js'
 import type { WireGeneration } from '../wire/generation.js'
 import { Receiver } from './receive.js'
 import { closeRingSockets, openRingSockets, type RingSockets } from './ring-sockets.js'
@@ -24,38 +26,11 @@ import { Transmitter } from './transmit.js'
 const YIELD_INTERVAL_MS = 100
 /** Expirations per turn: a ring of one works by expirations alone and must not keep the sockets waiting. */
 const EXPIRATIONS_PER_TURN = 16
-/** Exit code of a daemon whose sockets cannot be had. */
-export const TRANSPORT_EXIT_CODE = 1
-
-/** The ring cannot be reached: sockets that cannot be bound, an interface that is not there. */
-export class TransportError extends Error {
-  readonly code = 'TRANSPORT'
-  readonly exitCode = TRANSPORT_EXIT_CODE
-
-  constructor(message: string) {
-    super(message)
-    this.name = 'TransportError'
-  }
-}
-
-/** Where the ring sequence number is kept (RingIdFile). */
-export interface RingIdStore {
-  readonly sequence: number
-  write(sequence: number): void
-}
-
-export interface RingLoopOptions {
-  readonly transport: TransportConfig
+export interface RingLoopOptions extends DriverOptions {
   /** Needed where addresses are learned from join messages. */
   readonly wire: WireGeneration
-  readonly ringId: RingIdStore
-  readonly log: LogSink
-  /** The node wants to end. */
-  readonly shutdownRequested: (reason: string) => void
   /** One counter in shared memory that moves on every turn, for whoever watches this thread. */
   readonly heartbeat?: Int32Array
-  /** Milliseconds, monotonic. */
-  readonly clock?: () => number
 }
 
 /** Called with the time of the turn and the epoll events of the descriptor. */
@@ -222,6 +197,15 @@ export class RingLoop {
   leave(): void {
     this.#node?.leave(this.#clock())
     this.#transmitter.flush()
+  }
+
+  /** Keeps the memory through which datagrams pass from being paged out; undefined, or why that is not allowed. */
+  lockMemory(): SysError | undefined {
+    for (const arena of [...this.#transmitter.arenas, ...this.#receiver.arenas]) {
+      const refused = lockMemory(arena)
+      if (refused !== undefined) return refused
+    }
+    return undefined
   }
 
   /** Gives back every descriptor. Nothing may be called afterwards. */

@@ -1,8 +1,8 @@
 // The sockets of one link (spec: totem 7.1). udpu sends and receives everything through one; udp has one for tokens
 // from others, one that sends everything (from the port below) and one bound to the group.
 
+import { ipFromBytes, parseIp } from '../config/ip.js'
 import type { LogSink } from '../log/types.js'
-import { ipFromBytes, parseIp } from '../net/ip.js'
 import {
   BROADCAST_ADDRESS,
   RECEIVE_BUFFER_BYTES,

@@ -2,9 +2,9 @@
 // again. Fed with lists of interface addresses; opens and closes sockets and tells the node through LinkActions. Pure.
 // While the link is down nothing is sent and the node goes on alone, under its own node id; it never moves to loopback.
 
+import { type IpAddress, ipFromBytes, sameIp, sameNetwork } from '../config/ip.js'
 import type { LogLevel } from '../log/types.js'
 import type { InterfaceAddress } from '../sys/netlink.js'
-import { type IpAddress, ipFromBytes, sameIp, sameNetwork } from './ip.js'
 
 /** Sockets that cannot be bound are tried this often, with growing pauses: an address may still be settling. */
 export const OPEN_ATTEMPTS_MAX = 10

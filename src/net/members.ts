@@ -1,9 +1,9 @@
 // Who is where: node ids to socket addresses for sending, source addresses to members for receiving. With open
 // membership (no nodelist) addresses are learned from join messages. Pure.
 
+import { type IpAddress, ipFromBytes, isLinkLocal, sameIp } from '../config/ip.js'
 import { encodeSockaddr, SOCKADDR_SIZE, sockaddrAddressOffset } from '../sys/sockaddr.js'
 import { PROCESSOR_COUNT_MAX } from '../wire/generation.js'
-import { type IpAddress, ipFromBytes, isLinkLocal, sameIp } from './ip.js'
 
 export interface Member {
   readonly nodeId: number

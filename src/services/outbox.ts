@@ -72,7 +72,8 @@ export class Outbox implements RingPort {
   }
 
   sendSurely(buf: Uint8Array, off: number, len: number): void {
-    this.#held.push(buf.slice(off, off + len))
+    // Not slice: that of a Buffer copies nothing.
+    this.#held.push(new Uint8Array(buf.subarray(off, off + len)))
     if (this.#open) this.#sendHeld()
   }
 

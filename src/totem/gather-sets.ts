@@ -86,6 +86,7 @@ export class GatherSets {
     }
     if (procWithin && failedWithin) return 'nothing'
     if (this.failed.has(sender)) return 'nothing'
+    const before = this.proc.size + this.failed.size
     for (const processor of join.procList) this.proc.add(processor)
     if (join.failedList.includes(this.#self)) {
       // It holds me for failed: we cannot be in one ring now.
@@ -93,7 +94,8 @@ export class GatherSets {
     } else if (oldMembers.includes(sender)) {
       for (const processor of join.failedList) this.failed.add(processor)
     }
-    return 'merged'
+    // A failed list that is not mine to believe changes nothing; an answer to it would be answered in turn, without end.
+    return this.proc.size + this.failed.size > before ? 'merged' : 'nothing'
   }
 }
 

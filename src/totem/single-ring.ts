@@ -94,6 +94,12 @@ export class SingleRing {
 
   // Members, in ring order.
   #members: Processor[] = []
+  /**
+   * A token has come since the installation: it has been everywhere, all members have installed the ring. Until then
+   * nobody from outside is listened to (they repeat themselves): a gathering now would find members that have not yet
+   * forgotten whom they held for failed, and two rings could interrupt each other like that for ever.
+   */
+  #whole = false
   #newMembers: Processor[] = []
   readonly #announcedLeave = new Set<Processor>()
   readonly #sets: GatherSets
@@ -388,7 +394,11 @@ export class SingleRing {
     switch (this.#state) {
       case 'operational':
         if (join.failedList.includes(this.#self)) return
-        if (this.#members.includes(join.systemFrom) && join.ringSeq < this.#ring.seq) return
+        if (this.#members.includes(join.systemFrom)) {
+          if (join.ringSeq < this.#ring.seq) return
+        } else if (!this.#whole) {
+          return
+        }
         this.#processJoin(join)
         break
       case 'gather':
@@ -688,6 +698,7 @@ export class SingleRing {
     this.#lastAru = this.#firstSeq
     this.#sets.installed(this.#members)
 
+    this.#whole = false
     const unannounced = left.filter(member => !this.#announcedLeave.has(member))
     this.#announcedLeave.clear()
     this.#state = 'operational'
@@ -736,7 +747,10 @@ export class SingleRing {
     const quietVisits = this.#parameters.seqnoUnchangedConst
     this.#held = representative ? this.#seqUnchanged > quietVisits : this.#seqUnchanged >= quietVisits
     let forward = !(representative && this.#held)
-    if (this.#state === 'operational') this.#log.release(token.aru, this.#lastAru)
+    if (this.#state === 'operational') {
+      this.#whole = true
+      this.#log.release(token.aru, this.#lastAru)
+    }
     this.#upper.tokenReceived()
 
     const lastAru = this.#lastAru
@@ -893,6 +907,10 @@ export class SingleRing {
   #foreignMcast(mcast: McastHeader): void {
     const sender = mcast.systemFrom
     if (this.#state === 'operational') {
+      if (!this.#whole) {
+        this.#drop()
+        return
+      }
       // A member of this ring has left the rings before it for good: a late packet of one says nothing new.
       if (mcast.ring.seq < this.#ring.seq && this.#members.includes(sender)) {
         this.#drop()
@@ -946,7 +964,7 @@ export class SingleRing {
     const message = this.#mergeDetect
     if (sameRingId(message.ring, this.#ring)) return
     if (this.#state === 'operational') {
-      if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
+      if (this.#whole && this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
     } else if (this.#state === 'gather' && !this.#sets.proc.has(message.systemFrom)) {
       if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInGather')
     }

@@ -99,6 +99,12 @@ export const DECODERS: readonly Decoder[] = [
   { name: 'token_hold_cancel', sample: samples.HOLD_CANCEL, decode: decodeTotem },
   { name: 'packet', sample: samples.MCAST.subarray(samples.MCAST_HEADER_LENGTH), decode: decodePacket },
   {
+    name: 'group header',
+    sample: samples.MCAST.subarray(samples.MCAST_HEADER_LENGTH + 10, samples.BARRIER_OFFSET),
+    decode: (buf, off, len) =>
+      pg.checkGroupHeader(buf, off, len, LITTLE) >= 0 && pg.addressesGroup(buf, off, pg.GROUP_SYNC, LITTLE),
+  },
+  {
     name: 'barrier',
     sample: samples.MCAST.subarray(samples.BARRIER_OFFSET),
     decode: (buf, off, len) => sync.readBarrier(buf, off, len, LITTLE, barrier),

@@ -10,15 +10,14 @@ export const HEADER_LENGTH = 45
 export const NET_MTU = 1500
 export const PACKET_SIZE = NET_MTU - 2 * HEADER_LENGTH
 export const QUEUE_SIZE = Math.floor((4 * 1048576) / PACKET_SIZE)
-const MESSAGES_PER_VISIT = 17
 const RUN_VISITS_MAX = 100_000
 
 export interface Packet {
   readonly origin: number
   /** Behind the multicast header. */
   readonly bytes: Uint8Array
-  /** Written in the byte order that is not this machine's. */
-  readonly foreign: boolean
+  /** The byte order in which its origin writes. */
+  readonly little: boolean
 }
 
 export interface Ring {
@@ -32,7 +31,8 @@ export interface Ring {
 export class FakeQueue implements FrameQueue {
   readonly pool = new FramePool(HEADER_LENGTH + PACKET_SIZE)
   readonly headerLength = HEADER_LENGTH
-  readonly littleEndian = true
+  /** May be set before anything stands on the queue. */
+  littleEndian = true
   readonly queueSize: number
   readonly normal: Frame[] = []
   readonly transitional: Frame[] = []
@@ -69,7 +69,7 @@ export class FakeQueue implements FrameQueue {
   take(): Uint8Array | undefined {
     const frame = this.active.shift()
     if (frame === undefined) return undefined
-    const bytes = frame.buf.slice(frame.off + HEADER_LENGTH, frame.off + frame.len)
+    const bytes = new Uint8Array(frame.buf.subarray(frame.off + HEADER_LENGTH, frame.off + frame.len))
     frame.buf.fill(0xee, frame.off, frame.off + frame.capacity)
     this.pool.give(frame)
     return bytes
@@ -91,16 +91,20 @@ export class FakeNode {
     this.id = id
   }
 
+  /** A packet is about to be delivered. */
+  packetBegins(): void {}
+
   /** Delivers what of the ring is still to come. */
   catchUp(): void {
     const { ring } = this
     if (ring === null || this.deaf) return
     while (this.ring === ring && this.delivered < ring.packets.length) {
-      const { origin, bytes, foreign } = ring.packets[this.delivered++]!
+      const { origin, bytes, little } = ring.packets[this.delivered++]!
       // Each node has its own copy, with something in front of it, as behind a header.
       const copy = new Uint8Array(bytes.length + 3)
       copy.set(bytes, 3)
-      this.upper.deliver(copy, 3, bytes.length, origin, foreign)
+      this.packetBegins()
+      this.upper.deliver(copy, 3, bytes.length, origin, little !== this.queue.littleEndian)
       if (!equalBytes(copy.subarray(3), bytes)) throw new Error('a delivered frame was changed')
     }
   }
@@ -111,6 +115,8 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 export class FakeCluster {
+  /** Frames that a node may send with the token. */
+  messagesPerVisit = 17
   readonly nodes = new Map<number, FakeNode>()
   /** All rings there have been, oldest first. */
   readonly rings: Ring[] = []
@@ -159,10 +165,10 @@ export class FakeCluster {
     if (node === undefined || !ring) return false
     node.upper.tokenReceived()
     let sent = 0
-    for (; sent < MESSAGES_PER_VISIT; sent++) {
+    for (; sent < this.messagesPerVisit; sent++) {
       const bytes = node.queue.take()
       if (bytes === undefined) break
-      ring.packets.push({ origin: id, bytes, foreign: false })
+      ring.packets.push({ origin: id, bytes, little: node.queue.littleEndian })
     }
     node.catchUp()
     const requested = node.queue.tokenRequested

@@ -86,16 +86,15 @@ export class Replay {
 
   #perform(action: string): void {
     const start = /^start client (\w+) on node (\d+)( with model v1 flags=1)?$/.exec(action)
-    if (start !== null) return this.#startClient(start[1]!, Number(start[2]), start[3] === undefined ? 0 : 1)
     const partition = /^partition network: ([\d,]+) \| ([\d,]+)$/.exec(action)
-    if (partition !== null) return this.#partition([ids(partition[1]!), ids(partition[2]!)])
-    if (action.startsWith('heal network')) return this.#form([...this.#cluster.nodes.keys()])
     const daemon = /^node (\d+): daemon (.+)$/.exec(action)
-    if (daemon !== null) return this.#daemon(Number(daemon[1]), daemon[2]!)
     const client = /^(\w+): (.+)$/.exec(action)
-    if (client === null) throw new Error(`unknown step: ${action}`)
-    this.#client(this.#clients.get(client[1]!)!, client[2]!)
-    this.#rest()
+    if (start !== null) this.#startClient(start[1]!, Number(start[2]), start[3] === undefined ? 0 : 1)
+    else if (partition !== null) this.#partition([ids(partition[1]!), ids(partition[2]!)])
+    else if (action.startsWith('heal network')) this.#form([...this.#cluster.nodes.keys()])
+    else if (daemon !== null) this.#daemon(Number(daemon[1]), daemon[2]!)
+    else if (client !== null) this.#client(this.#clients.get(client[1]!)!, client[2]!)
+    else throw new Error(`unknown step: ${action}`)
   }
 
   #startClient(name: string, nodeId: number, flags: number): void {
@@ -136,29 +135,37 @@ export class Replay {
       case 'join': {
         const rc = connection.join(group, pid, client.flags)
         if (rc === CsError.OK) client.group = argument
-        return this.#see(name, `JOIN ${argument} rc=${rc}`)
+        this.#see(name, `JOIN ${argument} rc=${rc}`)
+        break
       }
       case 'leave':
-        return this.#see(name, `LEAVE ${argument} rc=${connection.leave(group, pid)}`)
+        this.#see(name, `LEAVE ${argument} rc=${connection.leave(group, pid)}`)
+        break
       case 'mcast':
         // The library has no answer to a multicast and says 1 whatever becomes of it.
         connection.mcast(group, 0, group.length)
-        return this.#see(name, `MCAST ${argument} rc=1`)
+        this.#see(name, `MCAST ${argument} rc=1`)
+        break
       case 'members': {
         const members = client.node.cpg.members(group)
         const list = members.map(member => `${member.nodeId}:${this.#process(member.pid)}`)
-        return this.#see(name, `MEMBERS ${argument} rc=1 n=${members.length} [${list}]`)
+        this.#see(name, `MEMBERS ${argument} rc=1 n=${members.length} [${list}]`)
+        break
       }
       case 'iter':
-        return this.#iterate(client, action)
+        this.#iterate(client, action)
+        break
       case 'finalize':
         connection.close()
-        return this.#see(name, 'FINALIZE rc=1')
+        this.#see(name, 'FINALIZE rc=1')
+        break
       case 'process':
-        return connection.close()
+        connection.close()
+        break
       default:
         throw new Error(`unknown action of a client: ${action}`)
     }
+    this.#rest()
   }
 
   #iterate(client: Client, action: string): void {
@@ -178,24 +185,29 @@ export class Replay {
     switch (what) {
       case 'killed with SIGKILL':
         this.#cluster.nodes.delete(id)
-        return this.#form(others)
+        this.#form(others)
+        break
       case 'stopped with SIGTERM': {
         const node = this.#cluster.node(id) as ServiceNode
         node.executive.exit()
         this.#rest()
         if (!node.executive.drained) throw new Error('a node that ends is not drained')
         this.#cluster.nodes.delete(id)
-        return this.#form(others)
+        this.#form(others)
+        break
       }
       case 'started':
         startNode(this.#cluster, id, { reusableHandles: false })
-        return this.#form([...others, id])
+        this.#form([...others, id])
+        break
       case 'SIGSTOP':
         // It stays on its old ring, and receives nothing.
         this.#cluster.node(id).deaf = true
-        return this.#form(others)
+        this.#form(others)
+        break
       case 'SIGCONT':
-        return this.#form([...others, id])
+        this.#form([...others, id])
+        break
       default:
         throw new Error(`unknown action on a daemon: ${what}`)
     }

@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sim: ['node', 'services', 'sync', 'pg', 'totem', 'wire', 'log/types', 'config', 'knet', 'rrp'],
 
   log: ['config/types', 'sys'],
-  config: ['totem', 'wire', 'log/types'],
+  config: ['totem', 'wire', 'log/types', 'net/ip'],
   crypto: ['wire', 'log/types', 'sys'],
   rrp: ['wire', 'totem', 'log/types'],
   knet: ['wire', 'totem', 'log/types', 'crypto', 'sys'],

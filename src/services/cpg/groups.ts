@@ -63,7 +63,7 @@ export class GroupTable<Listener> {
     const known = this.find(name, 0, name.length)
     if (known !== null) return known
     const hash = hashOf(name, 0, name.length)
-    const group = new Group<Listener>(name.slice(), hash)
+    const group = new Group<Listener>(new Uint8Array(name), hash)
     group.next = this.#byHash.get(hash) ?? null
     this.#byHash.set(hash, group)
     return group

@@ -286,7 +286,7 @@ export class CpgService implements Service, ConnectionHost {
       return
     }
     if (!this.#collecting || this.#stored.length + list.length > STORED_ENTRIES_MAX) return
-    for (const { group, pid } of list) this.#stored.push({ nodeId: origin, pid, group: group.slice() })
+    for (const { group, pid } of list) this.#stored.push({ nodeId: origin, pid, group: new Uint8Array(group) })
   }
 
   // Synchronisation (spec: services 2.7).

@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import { RingLoop, type RingLoopOptions, TransportError } from '../../../src/daemon/loop.js'
+import { RingLoop, type RingLoopOptions } from '../../../src/daemon/loop.js'
+import { TransportError } from '../../../src/net/driver.js'
 import { signalEventFd } from '../../../src/sys/eventfd.js'
 import type { WireGeneration } from '../../../src/wire/generation.js'
+import { createGeneration3 } from '../../../src/wire/generation3.js'
 import { FakeNode, keptLog, MemoryRingId, unicastTransport } from '../../support/fake-node.js'
 import { freeUdpPort } from '../../support/free-port.js'
 
@@ -288,5 +290,90 @@ describe('an address that is taken', () => {
       },
       { code: 'TRANSPORT', message: 'no network interface that is up has the address 192.0.2.77' },
     )
+  })
+})
+
+/** udp on the loopback interface: every address of 127.0.0.0/8 is a host of its own there. */
+async function udpLoops(group: string, members: boolean) {
+  const port = await freeUdpPort()
+  const addresses = ['127.0.0.1', '127.0.0.2']
+  const nodes = addresses.map(() => new FakeNode())
+  const loops = nodes.map((node, i) => {
+    const plain = unicastTransport(i + 1, addresses, port)
+    const transport = { ...plain, transport: 'udp' as const, group, members: members ? plain.members : [] }
+    return makeLoop(node, { transport, wire: createGeneration3() })
+  })
+  for (const loop of loops) loop.turn(0)
+  return { nodes, loops }
+}
+
+for (const [what, group] of [
+  ['multicast', '239.192.77.1'],
+  ['broadcast', '255.255.255.255'],
+] as const) {
+  describe(`udp with ${what}`, () => {
+    it('sends once for everybody and hears nothing of itself', async () => {
+      const { nodes, loops } = await udpLoops(group, true)
+      const seen: string[] = []
+      nodes[0]!.onReceive = () => assert.fail('its own message came back')
+      nodes[1]!.onReceive = (_buf, _off, len, from) => seen.push(`${len} ${from}`)
+      for (let i = 0; i < 3; i++) loops[0]!.output.multicast(numbered(i, 1400), 0, 1400)
+      loops[0]!.turn(0)
+      loops[1]!.turn(100)
+      loops[0]!.turn(0)
+      assert.deepEqual(seen, ['1400 127.0.0.1', '1400 127.0.0.1', '1400 127.0.0.1'])
+      assert.equal(loops[0]!.stats.sendCalls, 1)
+    })
+
+    it('acts on a token only after the multicasts that wait', async () => {
+      const { nodes, loops } = await udpLoops(group, true)
+      const seen: number[] = []
+      nodes[1]!.onReceive = (_buf, _off, len) => seen.push(len)
+      // Even a token that arrives before them: the order of two sockets says nothing.
+      loops[0]!.output.unicast(2, numbered(0, 70), 0, 70)
+      for (let i = 0; i < 40; i++) loops[0]!.output.multicast(numbered(i, 1000 + i), 0, 1000 + i)
+      loops[0]!.turn(0)
+      loops[1]!.turn(100)
+      assert.deepEqual(seen, [...Array.from({ length: 40 }, (_, i) => 1000 + i), 70])
+    })
+
+    it('discards tokens that wait along with the multicasts', async () => {
+      const { nodes, loops } = await udpLoops(group, true)
+      let received = 0
+      let discarded = 0
+      nodes[1]!.onReceive = () => {
+        received++
+        discarded = loops[1]!.output.discardInput()
+      }
+      loops[0]!.output.unicast(2, numbered(0, 70), 0, 70)
+      for (let i = 0; i < 4; i++) loops[0]!.output.multicast(numbered(i, 1000), 0, 1000)
+      loops[0]!.turn(0)
+      loops[1]!.turn(100)
+      loops[1]!.turn(0)
+      assert.equal(received, 1)
+      assert.equal(discarded, 4)
+    })
+  })
+}
+
+describe('udp without a nodelist', () => {
+  it('learns from a join message where to send tokens', async () => {
+    const { nodes, loops } = await udpLoops('239.192.77.2', false)
+    const join = '70c0030300010000000000000001000000010000000000000009000000000000000' + '1000000'
+    const bytes = new Uint8Array(Buffer.from(join, 'hex'))
+    loops[1]!.output.unicast(1, numbered(0, 70), 0, 70)
+    loops[1]!.turn(0)
+    loops[0]!.turn(0)
+    assert.equal(loops[0]!.stats.receivedDatagrams, 0)
+    loops[0]!.output.multicast(bytes, 0, bytes.length)
+    loops[0]!.turn(0)
+    loops[1]!.turn(100)
+    let received = 0
+    nodes[0]!.onReceive = (_buf, _off, len) => {
+      received = len
+    }
+    loops[1]!.output.unicast(1, numbered(0, 70), 0, 70)
+    loops[0]!.turn(100)
+    assert.equal(received, 70)
   })
 })

@@ -204,24 +204,22 @@ describe('the 3.x header', () => {
   })
 
   it('is refused with another magic, version or type', () => {
-    assert.equal(
-      refuse(b => {
-        b[0] = 0x71
-      }),
-      'magic',
-    )
-    assert.equal(
-      refuse(b => {
-        b[2] = 4
-      }),
-      'version',
-    )
-    assert.equal(
-      refuse(b => {
-        b[3] = 6
-      }),
-      'type',
-    )
+    const at = (...values: number[]) => refuse(b => b.set(values))
+    for (const [first, second] of [
+      [0x71, 0xc0],
+      [0x70, 0xc1],
+      [0xc1, 0x70],
+      [0xc0, 0x71],
+      [0xc0, 0xc0],
+      [0x70, 0x70],
+    ]) {
+      assert.equal(at(first!, second!), 'magic')
+    }
+    assert.equal(at(0x70, 0xc0, 4), 'version')
+    assert.equal(at(0x70, 0xc0, 2), 'version')
+    assert.equal(at(0x70, 0xc0, 3, 6), 'type')
+    assert.equal(at(0x70, 0xc0, 3, 5), MessageType.tokenHoldCancel)
+    assert.equal(at(0xc0, 0x70, 3, 3), MessageType.join)
   })
 
   it('guesses who sent a wrong magic', () => {

@@ -66,6 +66,7 @@ describe('a group header', () => {
   it('ends within the message', () => {
     for (let length = 0; length < 13; length++) assert.equal(pg.checkGroupHeader(ANY, 0, length, true), -1)
     assert.equal(pg.checkGroupHeader(ANY, 0, 13, true), 13)
+    assert.equal(pg.checkGroupHeader(bytes('0000'), 0, 2, true), 2)
   })
 
   it('names at most 32 groups', () => {

@@ -113,7 +113,7 @@ describe('the barrier of the synchronisation', () => {
   it('survives encoding and decoding in both byte orders', () => {
     const services = fc.array(fc.nat(service.SERVICE_COUNT_MAX - 1), { maxLength: sync.SERVICE_BUILD_ENTRIES_MAX })
     fc.assert(
-      fc.property(u32, fc.maxSafeNat(), services, fc.boolean(), (rep, seq, list, little) => {
+      fc.property(u32, fc.oneof(fc.maxSafeNat(), fc.constant(0)), services, fc.boolean(), (rep, seq, list, little) => {
         const ring = { rep, seq }
         const barrier = sync.createBarrier()
         const a = written(sync.BARRIER_LENGTH, (buf, off) => sync.writeBarrier({ ring }, buf, off, little))
@@ -320,6 +320,7 @@ describe('the message of the configuration map', () => {
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48 + 264, 6))?.configVersion, undefined)
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48 + 272, 4))?.configVersion, undefined)
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48 + 8, 0x6f746f74))?.configVersion, undefined)
+    assert.equal(read(copyOf(samples.CMAP_MCAST, 48, 19))?.configVersion, undefined)
   })
 
   it('holds at most 32 items, none longer than the message', () => {
@@ -331,7 +332,10 @@ describe('the message of the configuration map', () => {
     assert.equal(read(copyOf(samples.CMAP_MCAST, 24, 2)), undefined)
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48 + 272, 9)), undefined)
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48 + 276, 0xffffffff)), undefined)
+    assert.equal(read(copyOf(samples.CMAP_MCAST, 48, 256))?.reason, 0)
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48, 257)), undefined)
+    assert.equal(read(copyOf(samples.CMAP_MCAST, 24, 0, 48))?.reason, 0)
+    assert.equal(read(copyOf(samples.CMAP_MCAST, 48 + 284, 0x200000)), undefined)
     assert.equal(read(samples.CMAP_MCAST.subarray(0, 335)), undefined)
   })
 

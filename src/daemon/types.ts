@@ -1,0 +1,31 @@
+// The edge between the daemon's main thread and its executive (the worker thread that runs the ring): what the executive
+// reports and what it can be asked. The embedded library shares the executive; only what a process must know of it
+// stands here. Life and death of the executive: docs/architecture.md.
+
+import type { LogRecord } from '../log/record.js'
+
+/** How the executive ended. Reported once, after which nothing else comes. */
+export type ExecutiveEnd =
+  /** It was asked to, has left the ring and closed everything. */
+  | { readonly kind: 'left' }
+  /** It stopped by itself and says why; `code` is the exit code that the condition has (spec: configuration 15.2). */
+  | { readonly kind: 'fatal'; readonly code: number; readonly message: string }
+  /** The worker ended without a word: an exception nobody caught, or the thread is gone. */
+  | { readonly kind: 'died'; readonly error: Error | undefined; readonly exitCode: number }
+
+/** What the executive tells the main thread. Called on the main thread. */
+export interface ExecutiveListener {
+  log(record: LogRecord): void
+  /** A synchronisation was completed: the node provides its services. Once per membership. */
+  synchronized(): void
+  ended(end: ExecutiveEnd): void
+}
+
+export interface ExecutiveHandle {
+  /** A counter that the executive advances at every turn, shared memory; standing still is a stall. */
+  readonly heartbeat: Int32Array
+  /** Asks it to leave the ring in order; `ended` follows. Asking again changes nothing. */
+  leave(): void
+  /** For `exit` handlers: sets the stop flag, wakes it, waits at most `timeoutMs` blocking; true when it has stopped. */
+  stopNow(timeoutMs: number): boolean
+}

@@ -1,0 +1,159 @@
+// The trace as the checkers see it: processes (incarnations), the rings they installed, the packets numbered on each
+// ring, and for every process and ring what it delivered there. Only remembers; whether any of it is right is the
+// business of the files beside this one. Packets are known by their index on the ring: 0 is the first one numbered.
+
+import type { RingIdentity } from '../../totem/types.js'
+
+export interface Violation {
+  /** The property, as named in the specification: 'B1' ... 'D7', 'L1'. */
+  readonly property: string
+  readonly time: number
+  readonly nodeId: number
+  readonly text: string
+}
+
+/** No packet of the ring is missing before this index. */
+export const NO_HOLE = -1
+
+/** One of the moves from ring to ring that some process made: `from` is null for a first installation. */
+export interface Move {
+  readonly from: RingRecord | null
+  readonly to: RingRecord
+  /** Node ids of the transitional configuration, ascending. */
+  readonly members: readonly number[]
+  /** Length of the contiguous prefix at which the transitional configuration was delivered. */
+  readonly prefix: number
+  readonly installers: Process[]
+  /** What the first installer had delivered in com(from). */
+  deliveredCount: number
+  deliveredHash: number
+}
+
+export class RingRecord {
+  readonly nodeId: number
+  readonly seq: number
+  readonly name: string
+  /** Node ids of the regular configuration, ascending; empty until somebody installs it. */
+  members: readonly number[] = []
+  readonly installers: Process[] = []
+  readonly moves: Move[] = []
+  /** Sequence number of the packet with index 0; -1 before. */
+  firstSeq = -1
+  /** Per packet: who numbered it, its hash, its place among all packets of the sender, what the sender had delivered. */
+  readonly senders: Process[] = []
+  readonly hashes: number[] = []
+  readonly counters: number[] = []
+  readonly seen: number[] = []
+  /** Per packet: hash and origin at its first delivery; -1 before. */
+  readonly firstHash: number[] = []
+  readonly firstOrigin: number[] = []
+
+  constructor(ring: RingIdentity) {
+    this.nodeId = ring.nodeId
+    this.seq = ring.seq
+    this.name = `${ring.nodeId}.${ring.seq.toString(16)}`
+  }
+
+  /** Index of a sequence number; negative when nothing is numbered yet. Sequence numbers wrap. */
+  indexOf(seq: number): number {
+    return this.firstSeq < 0 ? -1 : (seq - this.firstSeq) >>> 0
+  }
+
+  installerOf(nodeId: number): Process | undefined {
+    for (const process of this.installers) if (process.nodeId === nodeId) return process
+    return undefined
+  }
+
+  moveFrom(from: RingRecord | null): Move | undefined {
+    for (const move of this.moves) if (move.from === from) return move
+    return undefined
+  }
+}
+
+/** What one process did on one ring, the transitional configuration after it included. */
+export class RingView {
+  readonly ring: RingRecord
+  /** Packets 0 .. prefix-1 are delivered. */
+  prefix = 0
+  /** Packets delivered behind the first hole, ascending. */
+  readonly beyond: number[] = []
+  /** Highest packet delivered; -1 when none. */
+  last = -1
+  deliveredCount = 0
+  deliveredHash = 0
+  ownNumbered = 0
+  ownDelivered = 0
+  /** How the process came here; null when this was its first ring. */
+  readonly into: Move | null
+  next: RingRecord | null = null
+
+  constructor(ring: RingRecord, into: Move | null) {
+    this.ring = ring
+    this.into = into
+  }
+
+  has(index: number): boolean {
+    return index < this.prefix || this.beyond.includes(index)
+  }
+}
+
+export class Process {
+  readonly index: number
+  readonly nodeId: number
+  /** Ended: crashed or left. */
+  alive = true
+  /** The regular configuration last installed, or the one that the present transitional configuration leads away from. */
+  view: RingView | null = null
+  readonly views: Map<RingRecord, RingView> = new Map()
+  /** The transitional configuration being passed through; null in a regular one. */
+  passing: Move | null = null
+  /** Regular configurations installed. */
+  installs = 0
+  numbered = 0
+  /** Own packets delivered, on all rings. */
+  ownDeliveries = 0
+  /** Per sender (by process index): its highest packet counter delivered here. */
+  readonly lastFrom: number[] = []
+
+  constructor(index: number, nodeId: number) {
+    this.index = index
+    this.nodeId = nodeId
+  }
+}
+
+export class TraceModel {
+  readonly processes: Process[] = []
+  readonly violations: Violation[] = []
+  /** Highest ring sequence number that each node has installed, in any incarnation. */
+  readonly highestRing: Map<number, number> = new Map()
+  now = 0
+  readonly #rings: Map<string, RingRecord> = new Map()
+  #lastRing: RingRecord | null = null
+
+  ring(id: RingIdentity): RingRecord {
+    const last = this.#lastRing
+    if (last !== null && last.seq === id.seq && last.nodeId === id.nodeId) return last
+    const key = `${id.nodeId}.${id.seq}`
+    let ring = this.#rings.get(key)
+    if (ring === undefined) {
+      ring = new RingRecord(id)
+      this.#rings.set(key, ring)
+    }
+    this.#lastRing = ring
+    return ring
+  }
+
+  fail(property: string, process: Process, text: string): void {
+    this.violations.push({ property, time: this.now, nodeId: process.nodeId, text })
+  }
+}
+
+export function ascending(nodeIds: readonly number[]): number[] {
+  return nodeIds.slice().sort((a, b) => a - b)
+}
+
+export function sameMembers(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}

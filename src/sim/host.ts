@@ -1,0 +1,217 @@
+// One simulated machine: runs at most one incarnation of a node, keeps its disk (the ring sequence number) across
+// crashes, holds its input while it is paused, and turns what the node sends into datagrams. In: datagrams, the passing
+// of time, faults; out: the node's output, on the network. Must not know: what a node is beyond SimNode.
+
+import type { LogLevel, LogSink, Subsystem } from '../log/types.js'
+import type { NodeOutput } from '../node/types.js'
+import type { TotemObserver } from '../totem/types.js'
+import type { Datagram, Network } from './network.js'
+import type { Prng } from './prng.js'
+import type { SimNode, SimNodeConfig, SimNodeFactory } from './sim-node.js'
+
+export type HostState = 'down' | 'running' | 'paused'
+
+/** A paused host's socket buffer takes this many datagrams; what comes later is lost. */
+const INPUT_LIMIT = 4096
+/**
+ * A node that wants to be called at once (a ring of one hands its token round inside the node) is called after this
+ * time, so that virtual time moves.
+ */
+const AT_ONCE_MS = 0.02
+
+/** What a host tells the simulation. */
+export interface HostEvents {
+  readonly observer: (host: SimHost) => TotemObserver
+  log(host: SimHost, level: LogLevel, subsystem: Subsystem, message: string): void
+  persisted(host: SimHost, seq: number): void
+  shutdownRequested(host: SimHost, reason: string): void
+  /** The node is up, no datagram has reached it yet. */
+  started(host: SimHost): void
+  /** The incarnation has ended; nothing of it will happen any more. */
+  ended(host: SimHost, how: 'crashed' | 'left'): void
+}
+
+export class SimHost {
+  readonly index: number
+  readonly nodeId: number
+  state: HostState = 'down'
+  /** Incarnations begun so far. */
+  incarnation = 0
+  /** When the node wants to be called, in virtual time; Infinity while the host is down or paused. */
+  deadline = Number.POSITIVE_INFINITY
+  /** Number under which the checker knows the running incarnation. */
+  process = -1
+  node: SimNode | undefined
+  /** The disk. */
+  ringSequence = 0
+  /** Virtual time, as the whole simulation sees it. */
+  now = 0
+
+  readonly #config: SimNodeConfig
+  readonly #factory: SimNodeFactory
+  readonly #network: Network
+  /** Names of all hosts, for the node's log lines. */
+  readonly #names: readonly string[]
+  readonly #indexOf: Map<number, number>
+  readonly #prng: Prng
+  readonly #events: HostEvents
+  /** The host's own clock is ahead of virtual time by this much: no two hosts agree on the time. */
+  readonly #clockOffset: number
+  readonly #input: Datagram[] = []
+  #services: { output: NodeOutput; random: () => number; observer: TotemObserver } | undefined
+
+  constructor(
+    index: number,
+    nodeIds: readonly number[],
+    config: SimNodeConfig,
+    factory: SimNodeFactory,
+    network: Network,
+    prng: Prng,
+    events: HostEvents,
+  ) {
+    this.index = index
+    this.nodeId = nodeIds[index]!
+    this.#names = nodeIds.map(nodeId => `host${nodeId}`)
+    this.#indexOf = new Map(nodeIds.map((nodeId, place) => [nodeId, place]))
+    this.#config = config
+    this.#factory = factory
+    this.#network = network
+    this.#prng = prng
+    this.#events = events
+    this.#clockOffset = prng.int(1_000_000)
+  }
+
+  start(now: number): void {
+    if (this.state !== 'down') return
+    this.now = now
+    this.state = 'running'
+    this.incarnation++
+    this.#services = {
+      output: this.#output(),
+      random: this.#prng.float,
+      observer: this.#events.observer(this),
+    }
+    this.node = this.#factory(this.#config, this.#services)
+    this.#events.started(this)
+    this.node.start(now + this.#clockOffset, this.ringSequence)
+    this.touched()
+  }
+
+  /** The process dies between two instructions; the disk stays. */
+  crash(): void {
+    if (this.state === 'down') return
+    this.#end('crashed')
+  }
+
+  leave(now: number): void {
+    if (this.state === 'down') return
+    if (this.state === 'paused') this.resume(now, true)
+    this.now = now
+    this.node?.leave(now + this.#clockOffset)
+    this.#end('left')
+  }
+
+  pause(): void {
+    if (this.state !== 'running') return
+    this.state = 'paused'
+    this.deadline = Number.POSITIVE_INFINITY
+  }
+
+  /** The process is scheduled again: its timers are late, its socket is full of old input; either may be seen first. */
+  resume(now: number, inputFirst: boolean): void {
+    if (this.state !== 'paused') return
+    this.now = now
+    this.state = 'running'
+    const node = this.node!
+    if (!inputFirst) this.#expireIfDue(now)
+    let datagram = this.#input.shift()
+    while (datagram !== undefined) {
+      if (this.node === node) {
+        node.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
+      }
+      this.#network.release(datagram)
+      datagram = this.#input.shift()
+    }
+    if (this.node === node && inputFirst) this.#expireIfDue(now)
+    this.touched()
+  }
+
+  receive(now: number, datagram: Datagram): void {
+    if (this.state === 'running') {
+      this.now = now
+      this.node!.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
+      this.touched()
+    } else if (this.state === 'paused' && this.#input.length < INPUT_LIMIT) {
+      datagram.holders++
+      this.#input.push(datagram)
+    }
+  }
+
+  expire(now: number): void {
+    if (this.state !== 'running') return
+    this.now = now
+    this.node!.expire(now + this.#clockOffset)
+    this.touched()
+  }
+
+  interfaceChanged(now: number): void {
+    if (this.state !== 'running') return
+    this.now = now
+    this.node!.interfaceChanged(now + this.#clockOffset)
+    this.touched()
+  }
+
+  /** To be called whenever something may have changed the node's next deadline. */
+  touched(): void {
+    if (this.state !== 'running') {
+      this.deadline = Number.POSITIVE_INFINITY
+      return
+    }
+    const deadline = this.node!.nextDeadline() - this.#clockOffset
+    this.deadline = deadline <= this.now ? this.now + AT_ONCE_MS : deadline
+  }
+
+  #expireIfDue(now: number): void {
+    const node = this.node!
+    if (node.nextDeadline() <= now + this.#clockOffset) node.expire(now + this.#clockOffset)
+  }
+
+  #end(how: 'crashed' | 'left'): void {
+    this.state = 'down'
+    this.deadline = Number.POSITIVE_INFINITY
+    this.node = undefined
+    this.#services = undefined
+    this.#discard()
+    this.#events.ended(this, how)
+  }
+
+  #discard(): number {
+    const count = this.#input.length
+    for (const datagram of this.#input) this.#network.release(datagram)
+    this.#input.length = 0
+    return count
+  }
+
+  /** The output of one incarnation. A dead incarnation's output goes nowhere. */
+  #output(): NodeOutput {
+    const incarnation = this.incarnation
+    const alive = () => this.incarnation === incarnation && this.state !== 'down'
+    const log: LogSink = (level, subsystem, message) => this.#events.log(this, level, subsystem, message)
+    return {
+      unicast: (nodeId, buf, off, len) => {
+        const to = this.#indexOf.get(nodeId)
+        if (to !== undefined && alive()) this.#network.unicast(this.now, this.index, to, buf, off, len)
+      },
+      multicast: (buf, off, len) => {
+        if (alive()) this.#network.multicast(this.now, this.index, buf, off, len)
+      },
+      discardInput: () => this.#discard(),
+      persistRingSequence: seq => {
+        this.ringSequence = seq
+        this.#events.persisted(this, seq)
+      },
+      shutdownRequested: reason => this.#events.shutdownRequested(this, reason),
+      log,
+    }
+  }
+}

@@ -1,0 +1,231 @@
+// A scenario: everything that a run consists of, as plain data, and the generator that makes one from a seed. Equal
+// seeds and options give equal scenarios. Must not know: how a scenario is carried out.
+
+import { DEFAULT_TOTEM_PARAMETERS, type TotemParameters } from '../totem/parameters.js'
+import type { TotemState } from '../totem/types.js'
+import { FAULT_NAMES, type Fault, type FaultName, type ScheduledFault } from './faults.js'
+import { type NetworkConditions, QUIET_NETWORK } from './network.js'
+import { Prng } from './prng.js'
+
+export const SMALLEST_CLUSTER = 1
+export const LARGEST_CLUSTER = 16
+
+/** 'node': whole nodes with process groups. 'ring': the single-ring machine alone, with raw packets. */
+export type Engine = 'node' | 'ring'
+
+export interface WorkloadPlan {
+  readonly groups: number
+  readonly programsPerNode: number
+  /** Mean pause of one program between two sends. */
+  readonly gapMs: number
+  /** Probability that a send is a burst, and its greatest length. */
+  readonly burst: number
+  readonly burstLength: number
+  /** Probability per send that the program ends its membership instead (and comes back later). */
+  readonly churn: number
+  /** Messages of more than 64 KiB, up to 1 MiB, in the whole run. */
+  readonly bigMessages: number
+}
+
+export interface Scenario {
+  readonly seed: number
+  readonly engine: Engine
+  readonly nodeIds: readonly number[]
+  /** Per host: writes big-endian. */
+  readonly bigEndian: readonly boolean[]
+  readonly totem: TotemParameters
+  /** Sequence number from which rings count. */
+  readonly firstSeq: number
+  /** When each host starts. */
+  readonly startMs: readonly number[]
+  readonly conditions: NetworkConditions
+  readonly faults: readonly ScheduledFault[]
+  /** All faults end here; hosts that are down start, except those of `stayDown`. */
+  readonly faultEndMs: number
+  readonly stayDown: readonly number[]
+  readonly workload: WorkloadPlan
+  /** L1: within this time after the end of the faults there is one ring, with at most so many installations per node. */
+  readonly settleMs: number
+  readonly settleChanges: number
+}
+
+export interface ScenarioOptions {
+  /** Number of nodes; chosen by the seed when absent. */
+  readonly nodes?: number
+  /** Faults to choose from; all when absent. Every scenario uses some of them. */
+  readonly faults?: readonly FaultName[]
+  readonly engine?: Engine
+  /** Allow hosts of the other byte order. */
+  readonly mixedByteOrder?: boolean
+  readonly firstSeq?: number
+}
+
+/** Short timers: a fault and its repair fit into a second. */
+export const SHORT_TIMERS: TotemParameters = {
+  ...DEFAULT_TOTEM_PARAMETERS,
+  tokenTimeoutMs: 400,
+  tokenWarningMs: 300,
+  tokenRetransmitMs: 95,
+  holdMs: 66,
+  consensusMs: 480,
+}
+
+/** The defaults of the executive for a nodelist of that size (spec: totem 4.14). */
+export function defaultTimers(nodes: number): TotemParameters {
+  const token = 3000 + Math.max(0, nodes - 2) * 650
+  const retransmit = Math.floor(token / 4.2)
+  return {
+    ...DEFAULT_TOTEM_PARAMETERS,
+    tokenTimeoutMs: token,
+    tokenWarningMs: Math.floor(token * 0.75),
+    tokenRetransmitMs: retransmit,
+    holdMs: Math.floor(retransmit * 0.8 - 10),
+    consensusMs: Math.floor(token * 1.2),
+  }
+}
+
+/**
+ * L1: the bound after the end of the faults. A processor may first have to notice that its ring is gone (token), then
+ * wait for processors that others still call failed (consensus), and again after the first merge, which late packets
+ * of old rings disturb.
+ */
+const SETTLE_ROUNDS = 6
+const SETTLE_CHANGES = 6
+
+const CLUSTER_SIZES = [1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8, 9, 12, 16]
+
+export function generateScenario(seed: number, options: ScenarioOptions = {}): Scenario {
+  const prng = new Prng(seed, 'scenario')
+  const nodes = options.nodes ?? prng.pick(CLUSTER_SIZES)
+  const engine: Engine = options.engine ?? (prng.chance(0.25) ? 'ring' : 'node')
+  const allowed = options.faults ?? FAULT_NAMES
+  // Not every run has every fault: combinations of few are easier to read, and reach further into each.
+  const faults = allowed.filter(() => prng.chance(0.5))
+  if (faults.length === 0 && allowed.length > 0) faults.push(prng.pick(allowed))
+  const totem = prng.chance(0.12) ? defaultTimers(nodes) : SHORT_TIMERS
+  const scale = totem.tokenTimeoutMs / SHORT_TIMERS.tokenTimeoutMs
+  const warmUpMs = prng.between(500, 1500) * scale
+  const faultMs = prng.between(2500, 9000) * scale
+  const together = prng.chance(0.6)
+  return {
+    seed,
+    engine,
+    nodeIds: chooseNodeIds(prng, nodes),
+    bigEndian: Array.from(
+      { length: nodes },
+      () => (options.mixedByteOrder ?? true) && seed % 4 === 0 && prng.chance(0.5),
+    ),
+    totem,
+    firstSeq: engine === 'ring' ? (options.firstSeq ?? (prng.chance(0.2) ? 0xfffffe00 : 0)) : 0,
+    startMs: Array.from({ length: nodes }, () => prng.between(0, together ? 5 : warmUpMs)),
+    conditions: chooseConditions(prng, faults),
+    faults: chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale),
+    faultEndMs: warmUpMs + faultMs,
+    stayDown: chooseStayDown(prng, nodes, faults),
+    workload: chooseWorkload(prng, nodes, scale),
+    settleMs: SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs),
+    settleChanges: SETTLE_CHANGES,
+  }
+}
+
+function chooseNodeIds(prng: Prng, nodes: number): number[] {
+  const ids = new Set<number>()
+  const large = prng.chance(0.3)
+  while (ids.size < nodes) ids.add(large ? prng.u32() || 1 : ids.size + 1)
+  return [...ids]
+}
+
+function chooseConditions(prng: Prng, faults: readonly FaultName[]): NetworkConditions {
+  const slow = prng.chance(0.2)
+  return {
+    ...QUIET_NETWORK,
+    delayMs: slow ? prng.between(0.5, 4) : prng.between(0.1, 0.4),
+    jitterMs: slow ? prng.between(0.5, 4) : prng.between(0.05, 0.4),
+    loss: faults.includes('loss') ? prng.pick([0.005, 0.01, 0.02, 0.05]) : 0,
+    duplicate: faults.includes('duplicate') ? prng.between(0.01, 0.1) : 0,
+    reorder: faults.includes('reorder') ? prng.between(0.01, 0.15) : 0,
+    reorderMs: prng.between(1, 20),
+  }
+}
+
+function chooseFaults(
+  prng: Prng,
+  nodes: number,
+  names: readonly FaultName[],
+  warmUpMs: number,
+  faultMs: number,
+  scale: number,
+): ScheduledFault[] {
+  const kinds = names.filter(name => name !== 'loss' && name !== 'duplicate' && name !== 'reorder')
+  if (kinds.length === 0) return []
+  const count = 1 + prng.int(12)
+  const schedule: ScheduledFault[] = []
+  let at = warmUpMs
+  for (let i = 0; i < count; i++) {
+    const fault = chooseFault(prng, nodes, prng.pick(kinds), scale)
+    if (fault === undefined) continue
+    // Close together, so that one fault meets the repair of another; or aimed at a state of the repair itself.
+    if (prng.chance(0.3)) {
+      const state: TotemState = prng.pick(['gather', 'commit', 'recovery', 'recovery', 'operational'])
+      const nth = nodes * (1 + prng.int(6)) + prng.int(nodes)
+      schedule.push({ atMs: prng.chance(0.5) ? prng.between(0, 3) : prng.between(0, 60), after: { state, nth }, fault })
+    } else {
+      at += prng.chance(0.5) ? prng.exponential(150 * scale) : prng.exponential(faultMs / count)
+      if (at > warmUpMs + faultMs) at = warmUpMs + prng.between(0, faultMs)
+      schedule.push({ atMs: at, fault })
+    }
+  }
+  return schedule
+}
+
+function chooseFault(prng: Prng, nodes: number, name: FaultName, scale: number): Fault | undefined {
+  const host = prng.int(nodes)
+  const other = nodes > 1 ? (host + 1 + prng.int(nodes - 1)) % nodes : host
+  // Shorter than a token timeout as often as longer.
+  const forMs = scale * (prng.chance(0.4) ? prng.exponential(150) : prng.between(300, 3000))
+  switch (name) {
+    case 'partition': {
+      if (nodes < 2) return undefined
+      const order = prng.shuffled(Array.from({ length: nodes }, (_, index) => index))
+      const cut = 1 + prng.int(nodes - 1)
+      const sides = [order.slice(0, cut), order.slice(cut)]
+      if (cut > 1 && prng.chance(0.2)) sides.push(sides[0]!.splice(0, 1 + prng.int(cut - 1)))
+      return { kind: 'partition', sides, forMs }
+    }
+    case 'oneway':
+      return nodes < 2 ? undefined : { kind: 'cut', from: host, to: other, forMs }
+    case 'freeze':
+      return nodes < 2 ? undefined : { kind: 'freeze', from: host, to: other, forMs }
+    case 'pause':
+      return { kind: 'pause', host, forMs, inputFirst: prng.chance(0.5) }
+    case 'crash':
+      return { kind: 'crash', host, forMs: prng.chance(0.3) ? prng.between(0, 50) : forMs }
+    case 'leave':
+      return { kind: 'leave', host, forMs: prng.chance(0.3) ? prng.between(0, 50) : forMs }
+    case 'interface':
+      return { kind: 'interface', host }
+    default:
+      return undefined
+  }
+}
+
+function chooseStayDown(prng: Prng, nodes: number, faults: readonly FaultName[]): number[] {
+  if (!faults.includes('crash') && !faults.includes('leave')) return []
+  if (nodes < 2 || !prng.chance(0.3)) return []
+  const order = prng.shuffled(Array.from({ length: nodes }, (_, index) => index))
+  return order.slice(0, 1 + prng.int(Math.max(1, nodes >> 1)))
+}
+
+function chooseWorkload(prng: Prng, nodes: number, scale: number): WorkloadPlan {
+  // Large clusters are loaded less per node: what one sends, all receive.
+  const gapMs = prng.pick([20, 60, 150, 400]) * scale * Math.max(1, nodes / 4)
+  return {
+    groups: 1 + prng.int(3),
+    programsPerNode: 1 + prng.int(3),
+    gapMs,
+    burst: prng.pick([0, 0.02, 0.1]),
+    burstLength: 5 + prng.int(60),
+    churn: prng.pick([0, 0.02, 0.1]),
+    bigMessages: prng.chance(0.1) ? 1 + prng.int(3) : 0,
+  }
+}

@@ -1,0 +1,426 @@
+// One run of one scenario: builds hosts and network, lets virtual time pass event by event, carries the faults out,
+// feeds the checkers, and after the end of the faults demands that the cluster settles (L1), delivers (L2) and stays
+// quiet. In: a scenario and a way to make nodes. Out: a result with a hash over everything that happened.
+
+import type { LogLevel, Subsystem } from '../log/types.js'
+import type { ConfigurationChange, RingIdentity, TotemObserver, TotemState } from '../totem/types.js'
+import type { WireGeneration } from '../wire/generation.js'
+import { Checker } from './checker/checker.js'
+import { GroupChecker } from './checker/groups.js'
+import type { Process, Violation } from './checker/model.js'
+import { EventQueue } from './event-queue.js'
+import { carryOut, type FaultTarget, type ScheduledFault } from './faults.js'
+import { type HostEvents, SimHost } from './host.js'
+import { Network } from './network.js'
+import { Prng } from './prng.js'
+import type { Scenario } from './scenario.js'
+import type { SimNodeFactory } from './sim-node.js'
+import { hashBytes, type StoryTeller, TraceHash } from './trace.js'
+import { ProgramWorkload } from './workload/programs.js'
+import { RawWorkload } from './workload/raw.js'
+import type { Workload } from './workload/types.js'
+
+export interface SimulationOptions {
+  readonly factory: SimNodeFactory
+  /** One wire object per host: it holds what that host last read. */
+  readonly wire: (scenario: Scenario, host: number) => WireGeneration
+  readonly story?: StoryTeller
+  /** Compare every datagram before and after a node had it: nodes must not write into what they receive. */
+  readonly guardInput?: boolean
+}
+
+export interface RunResult {
+  readonly seed: number
+  readonly violations: readonly Violation[]
+  /** Equal for equal runs. */
+  readonly hash: string
+  readonly virtualMs: number
+  readonly events: number
+  readonly datagrams: number
+  readonly packetsDelivered: number
+  readonly messagesAccepted: number
+  readonly installations: number
+  /** After the end of the faults: time until the last installation, and the most that one node had. */
+  readonly settleMs: number
+  readonly settleChanges: number
+}
+
+/** After settling the programs go on for this long, and no configuration may change any more. */
+const QUIET_MS = 1500
+/** L2: what was accepted is delivered within this time once sending has stopped. */
+const DRAIN_MS = 60_000
+const DRAIN_POLL_MS = 50
+/** A cluster counts as settled when nothing has changed for this many token timeouts. */
+const STABLE_TOKENS = 2.5
+/** More events than any scenario needs: a machine that loops in no time is stopped here. */
+const EVENT_LIMIT = 5_000_000
+
+const STATE_CODES: Record<TotemState, number> = { operational: 1, gather: 2, commit: 3, recovery: 4 }
+
+export class Simulation implements FaultTarget, HostEvents {
+  readonly scenario: Scenario
+  readonly queue = new EventQueue()
+  readonly network: Network
+  readonly hosts: readonly SimHost[]
+  readonly checker = new Checker()
+  readonly groups: GroupChecker
+  readonly hash = new TraceHash()
+  readonly workload: Workload
+  now = 0
+  /** True until the end of the faults. */
+  faulty = true
+  readonly #story: StoryTeller | undefined
+  readonly #guardInput: boolean
+  readonly #stateEntries: Record<TotemState, number> = { operational: 0, gather: 0, commit: 0, recovery: 0 }
+  #waiting: ScheduledFault[] = []
+  #events = 0
+  #packetsDelivered = 0
+  #lastInstallMs = 0
+  #settledAtMs = 0
+  /** Per host: regular configurations since the end of the faults. */
+  readonly #changes: number[]
+
+  constructor(scenario: Scenario, options: SimulationOptions) {
+    this.scenario = scenario
+    this.#story = options.story
+    this.#guardInput = options.guardInput ?? false
+    const size = scenario.nodeIds.length
+    this.network = new Network(size, this.queue, new Prng(scenario.seed, 'network'), scenario.conditions)
+    this.groups = new GroupChecker(this.checker.model)
+    this.#changes = scenario.nodeIds.map(() => 0)
+    this.hosts = scenario.nodeIds.map(
+      (nodeId, index) =>
+        new SimHost(
+          index,
+          scenario.nodeIds,
+          {
+            nodeId,
+            memberNodeIds: scenario.nodeIds,
+            totem: scenario.totem,
+            wire: options.wire(scenario, index),
+          },
+          options.factory,
+          this.network,
+          new Prng(scenario.seed, `host ${index}`),
+          this,
+        ),
+    )
+    const context = {
+      plan: scenario.workload,
+      hosts: this.hosts,
+      queue: this.queue,
+      prng: new Prng(scenario.seed, 'workload'),
+      groups: this.groups,
+      hash: this.hash,
+      processOf: (host: SimHost) => this.#process(host),
+      fail: (property: string, host: SimHost, text: string) => this.#fail(property, host.nodeId, text),
+      tell: (now: number, host: SimHost, text: string) => this.#story?.(now, host.nodeId, text),
+    }
+    this.workload = scenario.engine === 'ring' ? new RawWorkload(context) : new ProgramWorkload(context)
+  }
+
+  run(): RunResult {
+    try {
+      this.#schedule()
+      this.#runUntil(this.scenario.faultEndMs)
+      this.#endFaults()
+      this.#settle()
+      this.#stayQuiet()
+      this.#drain()
+      if (!this.#failed) {
+        this.checker.finish()
+        this.groups.finish()
+      }
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      this.#fail('exception', 0, error.stack ?? error.message)
+    }
+    return {
+      seed: this.scenario.seed,
+      violations: this.checker.violations,
+      hash: this.hash.digest(),
+      virtualMs: this.now,
+      events: this.#events,
+      datagrams: this.network.sent,
+      packetsDelivered: this.#packetsDelivered,
+      messagesAccepted: this.workload.accepted,
+      installations: this.checker.model.processes.reduce((sum, process) => sum + process.installs, 0),
+      settleMs: Math.max(0, this.#lastInstallMs - this.scenario.faultEndMs),
+      settleChanges: Math.max(0, ...this.#changes),
+    }
+  }
+
+  // ---- the phases ------------------------------------------------------------------------------------------------
+
+  #schedule(): void {
+    this.hosts.forEach((host, index) => {
+      this.queue.pushAction(this.scenario.startMs[index]!, now => host.start(now))
+    })
+    for (const scheduled of this.scenario.faults) {
+      if (scheduled.after !== undefined) this.#waiting.push(scheduled)
+      else this.queue.pushAction(scheduled.atMs, now => this.#carryOut(now, scheduled))
+    }
+  }
+
+  #endFaults(): void {
+    if (this.#failed) return
+    const { stayDown } = this.scenario
+    this.faulty = false
+    this.#waiting = []
+    this.tell(this.now, 'all faults end')
+    this.network.heal(this.now)
+    for (const host of this.hosts) {
+      if (host.state === 'paused') host.resume(this.now, true)
+    }
+    for (const host of this.hosts) {
+      if (host.state === 'down' && !stayDown.includes(host.index)) host.start(this.now)
+    }
+    if (this.hosts.every(host => host.state === 'down')) this.hosts[0]!.start(this.now)
+  }
+
+  #settle(): void {
+    const { faultEndMs, settleMs, totem } = this.scenario
+    const stableMs = STABLE_TOKENS * totem.tokenTimeoutMs
+    this.#lastInstallMs = Math.max(this.#lastInstallMs, faultEndMs)
+    while (!this.#failed) {
+      const stableAt = this.#lastInstallMs + stableMs
+      if (this.#lastInstallMs - faultEndMs > settleMs || (this.now >= faultEndMs + settleMs && !this.#isWhole())) {
+        this.#fail('L1', 0, `not settled ${settleMs} ms after the end of the faults: ${this.#standing()}`)
+        return
+      }
+      if (this.now >= stableAt && this.#isWhole()) break
+      this.#runUntil(this.#isWhole() ? stableAt : this.now + totem.tokenTimeoutMs / 8)
+    }
+    if (this.#failed) return
+    const most = Math.max(...this.#changes)
+    if (most > this.scenario.settleChanges) {
+      this.#fail('L1', 0, `${most} configurations on one node after the end of the faults`)
+    }
+    this.#settledAtMs = this.now
+    this.tell(this.now, `settled: ${this.#standing()}`)
+  }
+
+  #stayQuiet(): void {
+    if (this.#failed) return
+    this.workload.settled(this.now)
+    this.#runUntil(this.now + QUIET_MS)
+    this.#expectUnchanged()
+  }
+
+  #drain(): void {
+    if (this.#failed) return
+    this.workload.stop()
+    const end = this.now + DRAIN_MS
+    do {
+      this.#runUntil(this.now + DRAIN_POLL_MS)
+    } while (!this.#failed && this.now < end && !(this.workload.isDrained() && this.#isEven()))
+    if (this.#failed) return
+    // What the last one delivered, the others deliver within a rotation.
+    this.#expectUnchanged()
+    if (!this.workload.isDrained())
+      this.#fail('L2', 0, `messages are still under way ${DRAIN_MS} ms after the last one`)
+  }
+
+  #expectUnchanged(): void {
+    if (!this.#failed && this.#lastInstallMs > this.#settledAtMs) {
+      this.#fail('L1', 0, `a configuration changed after the cluster had settled: ${this.#standing()}`)
+    }
+  }
+
+  // ---- time ------------------------------------------------------------------------------------------------------
+
+  get #failed(): boolean {
+    return this.checker.violations.length > 0
+  }
+
+  #runUntil(end: number): void {
+    const { queue, hosts } = this
+    const violations = this.checker.violations
+    while (violations.length === 0) {
+      let time = queue.nextTime()
+      let due = -1
+      for (let i = 0; i < hosts.length; i++) {
+        const deadline = hosts[i]!.deadline
+        if (deadline < time) {
+          time = deadline
+          due = i
+        }
+      }
+      if (time > end) break
+      if (++this.#events > EVENT_LIMIT) throw new Error('the scenario does not end')
+      this.now = time
+      this.checker.at(time)
+      if (due >= 0) hosts[due]!.expire(time)
+      else this.#dispatch(time)
+    }
+    if (violations.length === 0) this.now = Math.max(this.now, end)
+  }
+
+  #dispatch(now: number): void {
+    const event = this.queue.pop()
+    const { datagram, action } = event
+    if (datagram !== undefined) {
+      const host = this.hosts[event.to]!
+      this.hash.addTime(now)
+      this.hash.add((event.to << 16) ^ (datagram.from << 24) ^ datagram.len)
+      if (this.#guardInput)
+        this.#receiveGuarded(now, host, datagram.buf, datagram.len, () => host.receive(now, datagram))
+      else host.receive(now, datagram)
+      this.network.release(datagram)
+    } else {
+      action?.(now)
+    }
+    this.queue.recycle(event)
+  }
+
+  #receiveGuarded(now: number, host: SimHost, buf: Uint8Array, len: number, receive: () => void): void {
+    const before = hashBytes(buf, 0, len)
+    receive()
+    if (hashBytes(buf, 0, len) !== before) {
+      this.#fail('API', host.nodeId, `the node wrote into a datagram it received at ${now}`)
+    }
+  }
+
+  // ---- faults ----------------------------------------------------------------------------------------------------
+
+  tell(now: number, text: string): void {
+    this.#story?.(now, 0, text)
+  }
+
+  #carryOut(now: number, scheduled: ScheduledFault): void {
+    if (!this.faulty) return
+    this.hash.addTime(now)
+    this.hash.addText(scheduled.fault.kind)
+    carryOut(this, now, scheduled.fault)
+  }
+
+  #triggerFaults(state: TotemState): void {
+    const count = ++this.#stateEntries[state]
+    if (this.#waiting.length === 0) return
+    const due = this.#waiting.filter(({ after }) => after!.state === state && after!.nth === count)
+    if (due.length === 0) return
+    this.#waiting = this.#waiting.filter(scheduled => !due.includes(scheduled))
+    for (const scheduled of due) {
+      this.queue.pushAction(this.now + scheduled.atMs, now => this.#carryOut(now, scheduled))
+    }
+  }
+
+  // ---- what hosts tell ---------------------------------------------------------------------------------------------
+
+  started(host: SimHost): void {
+    host.process = this.checker.start(host.nodeId)
+    this.hash.add(host.index)
+    this.#story?.(
+      host.now,
+      host.nodeId,
+      `starts, incarnation ${host.incarnation}, disk ${host.ringSequence.toString(16)}`,
+    )
+    this.workload.hostStarted(host.now, host)
+  }
+
+  ended(host: SimHost, how: 'crashed' | 'left'): void {
+    this.checker.end(host.process)
+    this.hash.add(host.index)
+    this.hash.addText(how)
+    this.#story?.(this.now, host.nodeId, how)
+    this.workload.hostEnded(host)
+  }
+
+  log(host: SimHost, level: LogLevel, subsystem: Subsystem, message: string): void {
+    this.hash.add(host.index)
+    this.hash.add(message.length)
+    this.#story?.(host.now, host.nodeId, `${level} [${subsystem}] ${message}`)
+  }
+
+  persisted(host: SimHost, seq: number): void {
+    this.hash.add(host.index)
+    this.hash.add(seq)
+  }
+
+  shutdownRequested(host: SimHost, reason: string): void {
+    this.#fail('API', host.nodeId, `the node wants to stop: ${reason}`)
+  }
+
+  observer(host: SimHost): TotemObserver {
+    const incarnation = host.incarnation
+    // Whatever a dead incarnation still says is judged as said after its end.
+    const process = () => (host.incarnation === incarnation ? host.process : -1)
+    return {
+      numbered: (ring, seq, buf, off, len) => this.#numbered(host, process(), ring, seq, hashBytes(buf, off, len)),
+      delivered: (ring, seq, origin, buf, off, len) =>
+        this.#delivered(host, process(), ring, seq, origin, hashBytes(buf, off, len)),
+      configured: change => this.#configured(host, process(), change),
+      entered: (state, cause) => {
+        this.hash.add((host.index << 8) ^ STATE_CODES[state])
+        this.#story?.(host.now, host.nodeId, `${state.toUpperCase()} ${cause}`)
+        this.#triggerFaults(state)
+      },
+    }
+  }
+
+  #numbered(host: SimHost, process: number, ring: RingIdentity, seq: number, hash: number): void {
+    this.hash.add(seq ^ (host.index << 24))
+    this.hash.add(hash)
+    this.checker.numbered(process, ring, seq, hash)
+  }
+
+  #delivered(host: SimHost, process: number, ring: RingIdentity, seq: number, origin: number, hash: number): void {
+    this.#packetsDelivered++
+    this.hash.add(seq ^ (host.index << 24))
+    this.checker.delivered(process, ring, seq, origin, hash)
+  }
+
+  #configured(host: SimHost, process: number, change: ConfigurationChange): void {
+    this.hash.addTime(host.now)
+    this.hash.add(host.index)
+    this.hash.addText(`${change.kind} ${change.ring.nodeId}.${change.ring.seq} ${change.members.join(' ')}`)
+    this.#story?.(
+      host.now,
+      host.nodeId,
+      `${change.kind} configuration ${change.ring.nodeId}.${change.ring.seq.toString(16)} {${change.members.join(' ')}}`,
+    )
+    this.checker.configured(process, change)
+    if (change.kind === 'transitional') return
+    this.#lastInstallMs = this.now
+    if (!this.faulty) this.#changes[host.index]!++
+    if (!this.#failed) this.groups.installed(this.#process(host))
+  }
+
+  // ---- looking at the whole ----------------------------------------------------------------------------------------
+
+  #process(host: SimHost): Process {
+    return this.checker.model.processes[host.process]!
+  }
+
+  /** One regular configuration, installed by exactly the hosts that run. */
+  #isWhole(): boolean {
+    const running = this.hosts.filter(host => host.state === 'running')
+    const first = running[0] === undefined ? undefined : this.#process(running[0]).view?.ring
+    if (first === undefined || first.members.length !== running.length) return false
+    return running.every(host => this.#process(host).view?.ring === first)
+  }
+
+  /** Everybody has delivered the same number of packets. */
+  #isEven(): boolean {
+    for (const host of this.hosts) {
+      if (host.state === 'down') continue
+      const view = this.#process(host).view
+      if (view === null || view.prefix !== view.ring.senders.length) return false
+    }
+    return true
+  }
+
+  #standing(): string {
+    return this.hosts
+      .map(host => {
+        if (host.state === 'down') return `${host.nodeId} down`
+        const view = this.#process(host).view
+        return `${host.nodeId} in ${view === null ? 'none' : `${view.ring.name} {${view.ring.members.join(' ')}}`}`
+      })
+      .join(', ')
+  }
+
+  #fail(property: string, nodeId: number, text: string): void {
+    this.checker.model.violations.push({ property, time: this.now, nodeId, text })
+  }
+}

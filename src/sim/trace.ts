@@ -1,0 +1,59 @@
+// What happened in a run, in two forms: a hash over everything (two runs are the same run exactly when their hashes are
+// equal) and, on request, a story for a reader. In: events of the hosts, in order. Must not know: what is right.
+
+/** Hash of bytes, to recognise a payload again. Not against malice. */
+export function hashBytes(buf: Uint8Array, off: number, len: number): number {
+  let hash = 0x811c9dc5 ^ len
+  const end = off + len
+  let i = off
+  for (; i + 4 <= end; i += 4) {
+    const word = buf[i]! | (buf[i + 1]! << 8) | (buf[i + 2]! << 16) | (buf[i + 3]! << 24)
+    hash = Math.imul(hash ^ word, 0x9e3779b1)
+    hash ^= hash >>> 15
+  }
+  for (; i < end; i++) hash = Math.imul(hash ^ buf[i]!, 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return (hash ^ (hash >>> 13)) >>> 0
+}
+
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
+
+/** Two independent lanes of 32 bits, fed with numbers. */
+export class TraceHash {
+  #a = 0x243f6a88
+  #b = 0x85a308d3
+  count = 0
+
+  add(value: number): void {
+    this.count++
+    this.#a = Math.imul(this.#a ^ value, 0x9e3779b1)
+    this.#a ^= this.#a >>> 15
+    this.#b = Math.imul(((this.#b << 5) | (this.#b >>> 27)) ^ value, 0x85ebca6b)
+  }
+
+  /** Virtual times are fractions of milliseconds; a nanosecond tells any two apart. */
+  addTime(now: number): void {
+    this.add(Math.floor(now * 1e6) | 0)
+    this.add(Math.floor(now / 1000) | 0)
+  }
+
+  addText(text: string): void {
+    this.add(hashText(text))
+  }
+
+  digest(): string {
+    return `${(this.#a >>> 0).toString(16).padStart(8, '0')}${(this.#b >>> 0).toString(16).padStart(8, '0')}`
+  }
+}
+
+/** Takes the readable story, line by line. `nodeId` 0: the laboratory itself. */
+export type StoryTeller = (now: number, nodeId: number, text: string) => void
+
+export function formatStoryLine(now: number, nodeId: number, text: string): string {
+  const who = nodeId === 0 ? 'lab' : `node ${nodeId}`
+  return `${(now / 1000).toFixed(6).padStart(11)}  ${who.padEnd(8)} ${text}`
+}
