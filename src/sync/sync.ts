@@ -57,6 +57,11 @@ export class Synchronisation {
   #ring: RingIdentity = { nodeId: 0, seq: 0 }
   #members: readonly number[] = []
   #transitional: readonly number[] = []
+  /**
+   * Per service that has not been activated since: who came along through every ring from its last activation on. A
+   * node that was away during a ring whose synchronisation did not finish has been away.
+   */
+  readonly #alongSince = new Map<SyncService, readonly number[]>()
   /** Members whose build message or barrier of the current step has come. */
   readonly #marked = new Set<number>()
   #services: SyncService[] = []
@@ -112,7 +117,12 @@ export class Synchronisation {
     this.#sendBuild()
     const cameAlong = this.#transitional.filter(node => members.includes(node))
     this.#output.log('debug', 'SYNC', 'call init for locally known services')
-    for (const service of this.#local) service.sync.init(cameAlong, members, ring)
+    for (const service of this.#local) {
+      const before = this.#alongSince.get(service)
+      const along = before === undefined ? cameAlong : cameAlong.filter(node => before.includes(node))
+      this.#alongSince.set(service, along)
+      service.sync.init(along, members, ring)
+    }
   }
 
   /** Called after each token has left. */
@@ -172,6 +182,7 @@ export class Synchronisation {
     const service = this.#services[this.#index]
     if (service !== undefined) {
       this.#output.log('debug', 'SYNC', `Committing synchronization for ${service.name}`)
+      this.#alongSince.delete(service)
       service.sync.activate()
     }
     this.#index++
