@@ -110,6 +110,11 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
   const warmUpMs = prng.between(500, 1500) * scale
   const faultMs = prng.between(2500, 9000) * scale
   const together = prng.chance(0.6)
+  const schedule = chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale)
+  // Often the end comes in the middle of a repair: the cluster then has to settle from whatever state it is in.
+  const last = Math.max(warmUpMs, ...schedule.filter(({ after }) => after === undefined).map(({ atMs }) => atMs))
+  const faultEndMs =
+    schedule.length > 0 && prng.chance(0.6) ? Math.min(last + prng.between(0, 1500) * scale, warmUpMs + faultMs) : warmUpMs + faultMs
   return {
     seed,
     engine,
@@ -119,8 +124,8 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     firstSeq: options.firstSeq ?? (prng.chance(0.2) ? NEAR_WRAP : 0),
     startMs: Array.from({ length: nodes }, () => prng.between(0, together ? 5 : warmUpMs)),
     conditions: chooseConditions(prng, faults),
-    faults: chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale),
-    faultEndMs: warmUpMs + faultMs,
+    faults: schedule,
+    faultEndMs,
     stayDown: chooseStayDown(prng, nodes, faults),
     workload: chooseWorkload(prng, nodes, scale),
     settleMs: SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs),
