@@ -1,3 +1,34 @@
 // The public entry point of the package. One explicit list.
 
-export { DEFAULT_TOTEM_PARAMETERS, type TotemParameters } from './totem/parameters.js'
+export type { Cluster, ClusterEvents, ProcessGroups } from './client/cluster.js'
+export {
+  AlreadyJoinedError,
+  ClosedError,
+  ClusterError,
+  type ClusterErrorCode,
+  EngineError,
+  NoQuorumError,
+  NotJoinedError,
+  QueueFullError,
+  ResultUnknownError,
+  SlowConsumerError,
+} from './client/errors.js'
+export type {
+  GroupEvent,
+  Member,
+  MemberChange,
+  MemberReason,
+  MembershipEvent,
+  MessageEvent,
+  RingEvent,
+} from './client/events.js'
+export type { Group, JoinOptions } from './client/group.js'
+export type { NodeDescription } from './client/node-description.js'
+export type { CommandMeta, Discarded, ReplicaState, StateMachine } from './client/replica-core.js'
+export type { AppliedCommand } from './client/replica-history.js'
+export { type Replica, type ReplicaOptions, replicate } from './client/replicated.js'
+export { ConfigurationError, type StartOptions, startNode } from './client/start.js'
+export type { ConfigProblem } from './config/index.js'
+export type { LogRecord } from './log/record.js'
+export type { LogLevel, Subsystem } from './log/types.js'
+export { CsError, type CsErrorCode } from './services/errors.js'

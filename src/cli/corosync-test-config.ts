@@ -4,14 +4,18 @@
 
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import {
+  effectiveTable,
+  failureLines,
   type HostInfo,
+  type LoggingConfiguration,
   loadConfiguration,
   mainFilePath,
-  reportFailure,
-  reportSuccess,
-  reportValues,
+  type ReportLine,
+  successLines,
 } from '../config/index.js'
 import { listFiles, resolveHost } from '../daemon/host.js'
+import { terminalLine } from '../log/format.js'
+import { DEFAULT_LOGGING } from '../log/settings.js'
 
 export interface TestOptions {
   /** The file named by -c. */
@@ -23,12 +27,13 @@ export interface TestOptions {
   readonly host: HostInfo
   readonly stdout: (text: string) => void
   readonly stderr: (text: string) => void
-  readonly now?: Date
+  /** Wall clock, milliseconds since 1970. */
+  readonly now?: number
 }
 
 /** Returns the exit status. */
 export function testConfiguration(options: TestOptions): number {
-  const now = options.now ?? new Date()
+  const now = options.now ?? Date.now()
   const result = loadConfiguration({
     path: mainFilePath(options.path, options.environment),
     read: file => readFileSync(file),
@@ -39,12 +44,19 @@ export function testConfiguration(options: TestOptions): number {
     enterDirectory: path => process.chdir(path),
   })
   if (!result.ok) {
-    options.stderr(reportFailure(result, now))
+    options.stderr(printed(failureLines(result), result.logging ?? DEFAULT_LOGGING, now))
     return result.exitCode
   }
-  if (options.verbose) options.stdout(reportValues(result.configuration))
-  options.stderr(reportSuccess(result.configuration, now))
+  const { configuration } = result
+  if (options.verbose) options.stdout(effectiveTable(configuration))
+  options.stderr(printed(successLines(configuration), configuration.logging, now))
   return 0
+}
+
+function printed(lines: readonly ReportLine[], style: LoggingConfiguration, timeMs: number): string {
+  const line = ({ level, text }: ReportLine) =>
+    level === undefined ? text : terminalLine({ timeMs, level, subsystem: 'MAIN', message: text }, style)
+  return lines.map(each => `${line(each)}\n`).join('')
 }
 
 /** The same with the real host: names are resolved first. */

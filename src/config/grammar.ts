@@ -75,8 +75,7 @@ export function parseText(bytes: Uint8Array): ParsedText {
     if (nul > 0 && ended) {
       return fail(nul + 1, 'Line too long', 'the line contains a NUL byte, which ends it; remove it')
     }
-    const contentEnd =
-      nul >= 0 ? start + nul : ended && bytes[end - 1] === CARRIAGE_RETURN && end > start ? end - 1 : end
+    const contentEnd = nul >= 0 ? start + nul : end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end
     const content = trimEnd(text(start, contentEnd))
     start = ended ? end + 1 : end
     const first = content.search(/[^ \t]/)

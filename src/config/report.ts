@@ -1,7 +1,7 @@
-// What is said about a configuration: the lines of `corosync -t`, the refusals of a start, the table of effective values
-// (spec: config 12, 16.1). Texts only; where they go is the caller's business.
+// What is said about a configuration: the lines of `corosync -t`, the words for a mistake, the table of effective values
+// (spec: config 12). Texts and levels only; how a log line looks and where it goes is the caller's business.
 
-import { LOG_LEVELS, type LogLevel, type Subsystem } from '../log/types.js'
+import { LOG_LEVELS, type LogLevel } from '../log/types.js'
 import { findKey } from './keys.js'
 import type { MapValue } from './map.js'
 import type {
@@ -14,84 +14,47 @@ import type {
   Place,
 } from './types.js'
 
-/** How lines look when the file could not be read far enough to tell. */
-const PLAIN_LOGGING: Pick<LoggingConfiguration, 'timestamp'> = { timestamp: 'hires' }
-
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-
-/** One line for standard error in the configured format, without a newline. */
-export function stderrLine(
-  logging: Pick<LoggingConfiguration, 'timestamp'>,
-  level: LogLevel,
-  subsystem: Subsystem,
-  text: string,
-  now: Date,
-): string {
-  const base = `${level.padEnd(7)} [${subsystem.padEnd(6).slice(0, 6)}] ${text}`
-  return logging.timestamp === 'off' ? base : `${timestamp(now, logging.timestamp === 'hires')} ${base}`
-}
-
-function timestamp(now: Date, hires: boolean): string {
-  const two = (value: number) => String(value).padStart(2, '0')
-  const day = `${MONTHS[now.getMonth()]} ${two(now.getDate())}`
-  const time = `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`
-  return hires ? `${day} ${time}.${String(now.getMilliseconds()).padStart(3, '0')}` : `${day} ${time}`
+/** A line to print: as a line of the log (subsystem MAIN), or bare when it has no level. */
+export interface ReportLine {
+  readonly level?: LogLevel
+  readonly text: string
 }
 
 /** The output of `-t` for a good file: the C daemon's lines, as far as the file lets them through to standard error. */
-export function reportSuccess(configuration: Configuration, now: Date): string {
-  const { logging } = configuration
-  const lines = warningLines(logging, configuration.warnings, now)
-  for (const refusal of configuration.refusals) {
-    lines.push(...filtered(logging, 'warning', `this node cannot be started yet: ${refusal.message}`, now))
-  }
-  lines.push(...filtered(logging, 'notice', 'Corosync Cluster Engine exiting normally', now))
-  return joined(lines)
+export function successLines(configuration: Configuration): ReportLine[] {
+  const { logging, warnings, refusals } = configuration
+  return [
+    ...warningLines(warnings),
+    ...refusals.map(refusal => warning(`this node cannot be started yet: ${refusal.message}`)),
+    { level: 'notice' as const, text: 'Corosync Cluster Engine exiting normally' },
+  ].filter(line => reachesStderr(logging, line.level))
 }
 
-/** The output for a bad file. It is printed whatever the file says about logging: somebody asked. */
-export function reportFailure(result: LoadResult & { ok: false }, now: Date): string {
-  const logging = result.logging ?? PLAIN_LOGGING
-  const lines = result.logging === undefined ? [] : warningLines(result.logging, result.warnings, now)
-  for (const problem of result.problems) lines.push(...problemLines(logging, problem, now))
+/** The output of `-t` for a bad file. It is complete whatever the file says about logging: somebody asked. */
+export function failureLines(result: LoadResult & { ok: false }): ReportLine[] {
+  const lines = result.logging === undefined ? [] : warningLines(result.warnings)
+  for (const problem of result.problems) {
+    const [message = '', ...details] = problemLines(problem)
+    lines.push(problem.stage === 'validation' ? { level: 'error', text: message } : { text: message })
+    lines.push(...details.map(text => ({ text })))
+  }
   const [first] = result.problems
   if (first !== undefined && first.stage === 'validation') {
     const at = first.line > 0 ? `${first.file}:${first.line}` : first.file
-    const text = `Corosync Cluster Engine exiting with status ${result.exitCode} at ${at}.`
-    lines.push(stderrLine(logging, 'error', 'MAIN', text, now))
+    lines.push({ level: 'error', text: `Corosync Cluster Engine exiting with status ${result.exitCode} at ${at}.` })
   }
-  return joined(lines)
+  return lines
 }
 
-/** What a start prints when the file is correct but cannot be run; '' when it can. */
-export function reportRefusals(configuration: Configuration, now: Date): string {
-  const lines = configuration.refusals.flatMap(refusal => problemLines(configuration.logging, refusal, now))
-  const [first] = configuration.refusals
-  if (first !== undefined) {
-    const text = `Corosync Cluster Engine exiting with status ${first.exitCode} at ${position(first) || first.file}.`
-    lines.push(stderrLine(configuration.logging, 'error', 'MAIN', text, now))
-  }
-  return joined(lines)
-}
-
-function problemLines(logging: Pick<LoggingConfiguration, 'timestamp'>, problem: ConfigProblem, now: Date): string[] {
+/** The C daemon's words, then indented where it is and what would be right. */
+export function problemLines(problem: ConfigProblem): string[] {
   const where = position(problem)
-  switch (problem.stage) {
-    case 'parser':
-      return [
-        where === '' ? problem.message : `parser error: ${where}: ${problem.message}`,
-        `    help: ${problem.help}`,
-      ]
-    case 'logging':
-      return [problem.message, helpLine(problem, where)]
-    case 'validation':
-      return [stderrLine(logging, 'error', 'MAIN', problem.message, now), helpLine(problem, where)]
+  const help = `    help: ${problem.help}`
+  if (problem.stage === 'parser') {
+    return [where === '' ? problem.message : `parser error: ${where}: ${problem.message}`, help]
   }
-}
-
-function helpLine(problem: ConfigProblem, where: string): string {
   const subject = [where, problem.key ?? ''].filter(text => text !== '').join(': ')
-  return subject === '' ? `    help: ${problem.help}` : `    ${subject}\n    help: ${problem.help}`
+  return subject === '' ? [problem.message, help] : [problem.message, `    ${subject}`, help]
 }
 
 /** `file:line:column`, or '' for a problem of the file as a whole. */
@@ -99,23 +62,23 @@ function position(place: Place): string {
   return place.line > 0 ? `${place.file}:${place.line}:${place.column}` : ''
 }
 
-function warningLines(logging: LoggingConfiguration, warnings: readonly ConfigWarning[], now: Date): string[] {
-  return warnings.flatMap(warning => filtered(logging, 'warning', warning.message, now))
+function warning(text: string): ReportLine {
+  return { level: 'warning', text }
+}
+
+function warningLines(warnings: readonly ConfigWarning[]): ReportLine[] {
+  return warnings.map(({ message }) => warning(message))
 }
 
 /** Standard error follows to_stderr and the priority of the log file. */
-function filtered(logging: LoggingConfiguration, level: LogLevel, text: string, now: Date): string[] {
+function reachesStderr(logging: LoggingConfiguration, level: LogLevel | undefined): boolean {
+  if (level === undefined) return logging.toStderr
   const limit = (logging.subsystems.get('MAIN') ?? logging.global).fileLevel
-  if (!logging.toStderr || LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(limit)) return []
-  return [stderrLine(logging, level, 'MAIN', text, now)]
-}
-
-function joined(lines: readonly string[]): string {
-  return lines.map(line => `${line}\n`).join('')
+  return logging.toStderr && LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(limit)
 }
 
 /** The table of `-t -v`: what every value is and where it comes from. */
-export function reportValues(configuration: Configuration): string {
+export function effectiveTable(configuration: Configuration): string {
   const rows = configuration.effective.map(({ key, value, origin }) => [key, value, originText(origin)] as const)
   const head = [
     `Configuration ${configuration.file}`,
@@ -126,7 +89,7 @@ export function reportValues(configuration: Configuration): string {
   ]
   const unknown = unknownKeys(configuration)
   const tail = unknown.length === 0 ? [] : ['', 'Keys that nothing here knows (stored, without effect):', ...unknown]
-  return joined([...head, ...aligned(rows), ...tail])
+  return [...head, ...aligned(rows), ...tail].map(line => `${line}\n`).join('')
 }
 
 function aligned(rows: readonly (readonly [string, string, string])[]): string[] {

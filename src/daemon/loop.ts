@@ -10,11 +10,13 @@ import { ADDRESS_PLACES, AddressBook, GROUP_PLACE } from '../net/members.js'
 import { TransportStats } from '../net/stats.js'
 import type { DrivenNode, NodeOutput } from '../node/types.js'
 import { EPOLL_WAIT_MAX_MS, EventPoll } from '../sys/epoll.js'
+import type { SysError } from '../sys/errno.js'
 import { clearEventFd, closeFd, openEventFd } from '../sys/eventfd.js'
 import { Epoll } from '../sys/layout.js'
 import { NativeMemory } from '../sys/native.js'
 import { type InterfaceAddress, InterfaceMonitor } from '../sys/netlink.js'
 import { SOCKADDR_SIZE } from '../sys/sockaddr.js'
+import { lockMemory } from '../sys/thread.js'
 import type { WireGeneration } from '../wire/generation.js'
 import { Receiver } from './receive.js'
 import { closeRingSockets, openRingSockets, type RingSockets } from './ring-sockets.js'
@@ -195,6 +197,15 @@ export class RingLoop {
   leave(): void {
     this.#node?.leave(this.#clock())
     this.#transmitter.flush()
+  }
+
+  /** Keeps the memory through which datagrams pass from being paged out; undefined, or why that is not allowed. */
+  lockMemory(): SysError | undefined {
+    for (const arena of [...this.#transmitter.arenas, ...this.#receiver.arenas]) {
+      const refused = lockMemory(arena)
+      if (refused !== undefined) return refused
+    }
+    return undefined
   }
 
   /** Gives back every descriptor. Nothing may be called afterwards. */

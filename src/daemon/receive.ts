@@ -8,6 +8,7 @@ import { senderOfJoin } from '../net/open-membership.js'
 import type { TransportStats } from '../net/stats.js'
 import type { DrivenNode } from '../node/types.js'
 import { ReceiveBatch } from '../sys/datagrams.js'
+import type { NativeMemory } from '../sys/native.js'
 import { sockaddrAddressOffset } from '../sys/sockaddr.js'
 import type { WireGeneration } from '../wire/generation.js'
 import type { RingSockets } from './ring-sockets.js'
@@ -62,6 +63,11 @@ export class Receiver {
     this.#options = options
     this.#stats = options.stats
     this.#rejections = new RateLimitedLog(options.log, 'debug', 'TOTEM')
+  }
+
+  /** Memory that the way in touches at every turn. */
+  get arenas(): readonly NativeMemory[] {
+    return this.#tokens === undefined ? [this.#main.slab] : [this.#main.slab, this.#tokens.slab]
   }
 
   attach(node: DrivenNode): void {

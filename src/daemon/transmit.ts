@@ -15,6 +15,8 @@ const SLAB_BYTES = 2 * 1024 * 1024
 const RUNS_MAX = 1024
 
 export class Transmitter {
+  /** Memory that the way out touches at every turn. */
+  readonly arenas: readonly NativeMemory[]
   readonly #runs: SendRuns
   readonly #sender: DatagramSender
   readonly #segmentation = new SegmentationMemory()
@@ -36,6 +38,7 @@ export class Transmitter {
     clock: () => number,
   ) {
     const slab = new NativeMemory(SLAB_BYTES + DATAGRAM_SIZE_MAX)
+    this.arenas = [slab]
     this.#runs = new SendRuns(slab.bytes.subarray(0, SLAB_BYTES), RUNS_MAX)
     this.#sender = new DatagramSender(slab, sockaddrs, book.lengths)
     this.#offload = offload
@@ -62,27 +65,43 @@ export class Transmitter {
     this.#runs.add(buf, off, len)
   }
 
-  /** Everything multicast before leaves first. */
+  /** Everything multicast before leaves first, in the same system call where the receiver is the same. */
   unicast(place: number, buf: Uint8Array, off: number, len: number): void {
     if (this.#fd < 0) {
       this.#stats.unsentLinkDown++
       return
     }
-    this.flush()
-    this.#sender.slab.bytes.set(buf.subarray(off, off + len), SLAB_BYTES)
-    this.#sendOne(place, SLAB_BYTES, len)
+    const runs = this.#runs
+    const at = runs.fits(len) ? runs.putBehind(buf, off, len) : this.#putAside(buf, off, len)
+    const joined = at < SLAB_BYTES && runs.extendsLast(len) && this.#targets.includes(place)
+    for (let t = 0; t < this.#targets.length; t++) {
+      // The one that gets the token comes last: by then everything has left.
+      if (!joined || this.#targets[t] !== place) this.#sendRuns(this.#targets[t]!, runs.count, 0)
+    }
+    if (joined) this.#sendRuns(place, runs.count, len)
+    else this.#sendOne(place, at, len)
+    runs.clear()
   }
 
   flush(): void {
     const runs = this.#runs
     if (runs.empty) return
-    for (let t = 0; t < this.#targets.length; t++) {
-      const place = this.#targets[t]!
-      for (let r = 0; r < runs.count; r++) {
-        this.#sendRun(place, runs.starts[r]!, runs.lengths[r]!, runs.segments[r]!, runs.frames[r]!)
-      }
-    }
+    for (let t = 0; t < this.#targets.length; t++) this.#sendRuns(this.#targets[t]!, runs.count, 0)
     runs.clear()
+  }
+
+  #putAside(buf: Uint8Array, off: number, len: number): number {
+    this.#sender.slab.bytes.set(buf.subarray(off, off + len), SLAB_BYTES)
+    return SLAB_BYTES
+  }
+
+  /** `more`: length of a frame behind the last run that goes with it. */
+  #sendRuns(place: number, count: number, more: number): void {
+    const { starts, lengths, segments, frames } = this.#runs
+    for (let r = 0; r < count; r++) {
+      const extra = r === count - 1 ? more : 0
+      this.#sendRun(place, starts[r]!, lengths[r]! + extra, segments[r]!, frames[r]! + (extra === 0 ? 0 : 1))
+    }
   }
 
   #sendRun(place: number, start: number, length: number, segment: number, frames: number): void {

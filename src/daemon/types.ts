@@ -6,8 +6,11 @@ import type { LogRecord } from '../log/record.js'
 
 /** How the executive ended. Reported once, after which nothing else comes. */
 export type ExecutiveEnd =
-  /** It was asked to, has left the ring and closed everything. */
-  | { readonly kind: 'left' }
+  /**
+   * It has left the ring and closed everything: it was asked to, or the node had a reason of its own not to stay (it has
+   * been logged).
+   */
+  | { readonly kind: 'left'; readonly reason?: string | undefined }
   /** It stopped by itself and says why; `code` is the exit code that the condition has (spec: configuration 15.2). */
   | { readonly kind: 'fatal'; readonly code: number; readonly message: string }
   /** The worker ended without a word: an exception nobody caught, or the thread is gone. */

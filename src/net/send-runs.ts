@@ -35,16 +35,28 @@ export class SendRuns {
     return this.#used + length <= this.bytes.length && this.count < this.starts.length
   }
 
+  /** Whether a frame of this length can be the end of the last run. */
+  extendsLast(length: number): boolean {
+    const last = this.count - 1
+    return (
+      this.#open &&
+      length <= this.segments[last]! &&
+      this.frames[last]! < RUN_SEGMENTS_MAX &&
+      this.lengths[last]! + length <= RUN_BYTES_MAX
+    )
+  }
+
+  /** Puts a frame behind the others without making it one of them: for one destination alone. Where it is. */
+  putBehind(buf: Uint8Array, off: number, len: number): number {
+    this.bytes.set(buf.subarray(off, off + len), this.#used)
+    return this.#used
+  }
+
   /** Copies a frame in behind the others. The caller has asked `fits`. */
   add(buf: Uint8Array, off: number, len: number): void {
     this.bytes.set(off === 0 && len === buf.length ? buf : buf.subarray(off, off + len), this.#used)
-    const last = this.count - 1
-    if (
-      this.#open &&
-      len <= this.segments[last]! &&
-      this.frames[last]! < RUN_SEGMENTS_MAX &&
-      this.lengths[last]! + len <= RUN_BYTES_MAX
-    ) {
+    if (this.extendsLast(len)) {
+      const last = this.count - 1
       this.lengths[last]! += len
       this.frames[last]!++
       if (len < this.segments[last]!) this.#open = false

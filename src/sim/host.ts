@@ -2,8 +2,8 @@
 // crashes, holds its input while it is paused, and turns what the node sends into datagrams. In: datagrams, the passing
 // of time, faults; out: the node's output, on the network. Must not know: what a node is beyond SimNode.
 
-import type { NodeOutput } from '../node/types.js'
 import type { LogLevel, LogSink, Subsystem } from '../log/types.js'
+import type { NodeOutput } from '../node/types.js'
 import type { TotemObserver } from '../totem/types.js'
 import type { Datagram, Network } from './network.js'
 import type { Prng } from './prng.js'

@@ -28,6 +28,10 @@ export function runScenario(scenario: Scenario, options: Partial<SimulationOptio
   }).run()
 }
 
-export function runSeed(seed: number, options: ScenarioOptions = {}, simulation: Partial<SimulationOptions> = {}): RunResult {
+export function runSeed(
+  seed: number,
+  options: ScenarioOptions = {},
+  simulation: Partial<SimulationOptions> = {},
+): RunResult {
   return runScenario(generateScenario(seed, options), simulation)
 }

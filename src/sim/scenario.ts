@@ -121,7 +121,10 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     seed,
     engine,
     nodeIds: chooseNodeIds(prng, nodes),
-    bigEndian: Array.from({ length: nodes }, () => (options.mixedByteOrder ?? true) && seed % 4 === 0 && prng.chance(0.5)),
+    bigEndian: Array.from(
+      { length: nodes },
+      () => (options.mixedByteOrder ?? true) && seed % 4 === 0 && prng.chance(0.5),
+    ),
     totem,
     firstSeq: options.firstSeq ?? (prng.chance(0.2) ? NEAR_WRAP : 0),
     startMs: Array.from({ length: nodes }, () => prng.between(0, together ? 5 : warmUpMs)),

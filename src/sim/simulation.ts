@@ -218,7 +218,8 @@ export class Simulation implements FaultTarget, HostEvents {
     if (this.#failed) return
     // What the last one delivered, the others deliver within a rotation.
     this.#expectUnchanged()
-    if (!this.workload.isDrained()) this.#fail('L2', 0, `messages are still under way ${DRAIN_MS} ms after the last one`)
+    if (!this.workload.isDrained())
+      this.#fail('L2', 0, `messages are still under way ${DRAIN_MS} ms after the last one`)
   }
 
   #expectUnchanged(): void {
@@ -263,7 +264,8 @@ export class Simulation implements FaultTarget, HostEvents {
       const host = this.hosts[event.to]!
       this.hash.addTime(now)
       this.hash.add((event.to << 16) ^ (datagram.from << 24) ^ datagram.len)
-      if (this.#guardInput) this.#receiveGuarded(now, host, datagram.buf, datagram.len, () => host.receive(now, datagram))
+      if (this.#guardInput)
+        this.#receiveGuarded(now, host, datagram.buf, datagram.len, () => host.receive(now, datagram))
       else host.receive(now, datagram)
       this.network.release(datagram)
     } else {
@@ -309,7 +311,11 @@ export class Simulation implements FaultTarget, HostEvents {
   started(host: SimHost): void {
     host.process = this.checker.start(host.nodeId)
     this.hash.add(host.index)
-    this.#story?.(host.now, host.nodeId, `starts, incarnation ${host.incarnation}, disk ${host.ringSequence.toString(16)}`)
+    this.#story?.(
+      host.now,
+      host.nodeId,
+      `starts, incarnation ${host.incarnation}, disk ${host.ringSequence.toString(16)}`,
+    )
     this.workload.hostStarted(host.now, host)
   }
 

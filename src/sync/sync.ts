@@ -1,7 +1,7 @@
-// The barrier between a configuration change and ordinary service (spec: totem 10, services 1.6): all members agree on the list
-// of services, then take one after the other through "everybody sends its share, everybody has got all shares, activate".
-// In: configuration changes, messages of group `sync`, the moment after each token. Out: messages, calls of the services' steps.
-// Must not know: what the services exchange.
+// The barrier between a configuration change and ordinary service (spec: totem 10, services 1.6): all members agree
+// on the list of services, then take one after the other through "everybody sends its share, everybody has got all
+// shares, activate". In: configuration changes, messages of group `sync`, the moment after each token. Out: messages,
+// calls of the services' steps. Must not know: what the services exchange.
 
 import type { LogSink } from '../log/types.js'
 import type { RingIdentity } from '../totem/types.js'
@@ -21,8 +21,8 @@ import {
 import type { SyncService, SyncStats, SyncSteps } from './types.js'
 
 /**
- * `idle`: no ring to synchronise. `build`: service lists are coming in. `process`: the current service sends its share, after
- * each token. `barrier`: all has been sent, the others' barriers are awaited.
+ * `idle`: no ring to synchronise. `build`: service lists are coming in. `process`: the current service sends its
+ * share, after each token. `barrier`: all has been sent, the others' barriers are awaited.
  */
 export type SyncState = 'idle' | 'build' | 'process' | 'barrier'
 
@@ -220,7 +220,8 @@ export class Synchronisation {
   #abort(): void {
     if (this.#state === 'idle') return
     this.stats.aborted++
-    // The service in hand, whether it is still sending or already at its barrier. Those before it are active, those after it untouched.
+    // The service in hand, whether it is still sending or already at its barrier. Those before it are active, those
+    // after it untouched.
     if (this.#state !== 'build') this.#services[this.#index]?.sync.abort()
     this.#state = 'idle'
     this.#buildUnsent = false

@@ -40,57 +40,79 @@ const ADDRESS_MESSAGE = 8
 /** What the kernel fills per read of a dump at most. */
 const BUFFER_SIZE = 32768
 /** Interfaces and addresses kept of one host; more are ignored. */
-const ENTRIES_MAX = 4096
+const ENTRIES_MAX = 65536
+/** Set on messages of a dump during which something changed: it may be incomplete. */
+const NLM_F_DUMP_INTR = 0x10
+/** An interrupted dump is asked for again this often. */
+const DUMP_ATTEMPTS_MAX = 5
 
 interface Link {
   readonly name: string
   readonly up: boolean
 }
 
-/** Reads link and address messages of a dump into the two collections; false at the end of the dump. Pure. */
-export function readDump(
-  bytes: Uint8Array,
-  length: number,
-  links: Map<number, Link>,
-  addresses: Omit<InterfaceAddress, 'name' | 'up'>[],
-): boolean {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
-  let at = 0
-  while (at + HEADER <= length) {
-    const size = view.getUint32(at, true)
-    const type = view.getUint16(at + 4, true)
-    if (type === NLMSG_DONE || type === NLMSG_ERROR || size < HEADER || at + size > length) return false
-    if (type === RTM_NEWLINK && size >= HEADER + LINK_MESSAGE && links.size < ENTRIES_MAX) {
-      const index = view.getInt32(at + HEADER + 4, true)
-      const up = (view.getUint32(at + HEADER + 8, true) & IFF_UP) !== 0
-      let name = ''
-      forEachAttribute(view, at + HEADER + LINK_MESSAGE, at + size, (kind, off, len) => {
-        if (kind === IFLA_IFNAME) name = new TextDecoder().decode(bytes.subarray(off, off + Math.max(len - 1, 0)))
-      })
-      links.set(index, { name, up })
-    } else if (type === RTM_NEWADDR && size >= HEADER + ADDRESS_MESSAGE && addresses.length < ENTRIES_MAX) {
-      const family = bytes[at + HEADER]!
-      const prefixLength = bytes[at + HEADER + 1]!
-      let flags = bytes[at + HEADER + 2]!
-      const index = view.getUint32(at + HEADER + 4, true)
-      const wanted = family === Socket.AF_INET ? 4 : family === Socket.AF_INET6 ? 16 : 0
-      let address: Uint8Array | undefined
-      let local: Uint8Array | undefined
-      forEachAttribute(view, at + HEADER + ADDRESS_MESSAGE, at + size, (kind, off, len) => {
-        if (kind === IFA_FLAGS && len >= 4) flags = view.getUint32(off, true)
-        if (len !== wanted) return
-        // On point-to-point links IFA_ADDRESS is the other end.
-        if (kind === IFA_LOCAL) local = bytes.slice(off, off + len)
-        if (kind === IFA_ADDRESS) address = bytes.slice(off, off + len)
-      })
-      const own = local ?? address
-      if (own !== undefined && (flags & IFA_F_TENTATIVE) === 0) {
-        addresses.push({ index, family: wanted === 4 ? 4 : 6, address: own, prefixLength })
-      }
+/** What is being read of the kernel's answers. Pure. */
+export class InterfaceDump {
+  readonly #links = new Map<number, Link>()
+  readonly #addresses: Omit<InterfaceAddress, 'name' | 'up'>[] = []
+  /** Something changed while the kernel wrote: ask again. */
+  interrupted = false
+
+  /** Takes one read's worth of messages; false at the end of the answer. */
+  read(bytes: Uint8Array, length: number): boolean {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, length)
+    let at = 0
+    while (at + HEADER <= length) {
+      const size = view.getUint32(at, true)
+      const type = view.getUint16(at + 4, true)
+      if ((view.getUint16(at + 6, true) & NLM_F_DUMP_INTR) !== 0) this.interrupted = true
+      if (type === NLMSG_DONE || type === NLMSG_ERROR || size < HEADER || at + size > length) return false
+      if (type === RTM_NEWLINK && size >= HEADER + LINK_MESSAGE) this.#readLink(bytes, view, at, at + size)
+      else if (type === RTM_NEWADDR && size >= HEADER + ADDRESS_MESSAGE) this.#readAddress(bytes, view, at, at + size)
+      at += (size + 3) & ~3
     }
-    at += (size + 3) & ~3
+    return true
   }
-  return true
+
+  list(): InterfaceAddress[] {
+    return this.#addresses.map(entry => {
+      const link = this.#links.get(entry.index)
+      return { ...entry, name: link?.name ?? '', up: link?.up ?? false }
+    })
+  }
+
+  #readLink(bytes: Uint8Array, view: DataView, at: number, end: number): void {
+    if (this.#links.size >= ENTRIES_MAX) return
+    const index = view.getInt32(at + HEADER + 4, true)
+    const up = (view.getUint32(at + HEADER + 8, true) & IFF_UP) !== 0
+    let name = ''
+    forEachAttribute(view, at + HEADER + LINK_MESSAGE, end, (kind, off, len) => {
+      if (kind === IFLA_IFNAME) name = new TextDecoder().decode(bytes.subarray(off, off + Math.max(len - 1, 0)))
+    })
+    this.#links.set(index, { name, up })
+  }
+
+  #readAddress(bytes: Uint8Array, view: DataView, at: number, end: number): void {
+    if (this.#addresses.length >= ENTRIES_MAX) return
+    const family = bytes[at + HEADER]!
+    const prefixLength = bytes[at + HEADER + 1]!
+    let flags = bytes[at + HEADER + 2]!
+    const index = view.getUint32(at + HEADER + 4, true)
+    const wanted = family === Socket.AF_INET ? 4 : family === Socket.AF_INET6 ? 16 : 0
+    let address: Uint8Array | undefined
+    let local: Uint8Array | undefined
+    forEachAttribute(view, at + HEADER + ADDRESS_MESSAGE, end, (kind, off, len) => {
+      if (kind === IFA_FLAGS && len >= 4) flags = view.getUint32(off, true)
+      if (len !== wanted) return
+      // On point-to-point links IFA_ADDRESS is the other end.
+      if (kind === IFA_LOCAL) local = bytes.slice(off, off + len)
+      if (kind === IFA_ADDRESS) address = bytes.slice(off, off + len)
+    })
+    const own = local ?? address
+    if (own !== undefined && (flags & IFA_F_TENTATIVE) === 0) {
+      this.#addresses.push({ index, family: wanted === 4 ? 4 : 6, address: own, prefixLength })
+    }
+  }
 }
 
 function forEachAttribute(
@@ -132,14 +154,13 @@ export class InterfaceMonitor {
   }
 
   list(): InterfaceAddress[] {
-    const links = new Map<number, Link>()
-    const addresses: Omit<InterfaceAddress, 'name' | 'up'>[] = []
-    this.#request(RTM_GETLINK, links, addresses)
-    this.#request(RTM_GETADDR, links, addresses)
-    return addresses.map(entry => {
-      const link = links.get(entry.index)
-      return { ...entry, name: link?.name ?? '', up: link?.up ?? false }
-    })
+    for (let attempt = 1; ; attempt++) {
+      const dump = new InterfaceDump()
+      this.#request(RTM_GETLINK, dump)
+      this.#request(RTM_GETADDR, dump)
+      // A list with a hole would make a healthy link look down.
+      if (!dump.interrupted || attempt === DUMP_ATTEMPTS_MAX) return dump.list()
+    }
   }
 
   close(): void {
@@ -147,7 +168,7 @@ export class InterfaceMonitor {
     native().close(this.#dump)
   }
 
-  #request(type: number, links: Map<number, Link>, addresses: Omit<InterfaceAddress, 'name' | 'up'>[]): void {
+  #request(type: number, dump: InterfaceDump): void {
     const libc = native()
     const { bytes, view, pointer } = this.#memory
     const size = HEADER + LINK_MESSAGE
@@ -165,7 +186,7 @@ export class InterfaceMonitor {
         if (reason === Errno.EAGAIN) return
         throw sysError(reason, 'recv(netlink)')
       }
-      if (!readDump(bytes, length, links, addresses)) return
+      if (!dump.read(bytes, length)) return
     }
   }
 }

@@ -2,14 +2,7 @@
 // on every node, and ordered otherwise than their node ids; ring ids have 60 bytes; headers, their fields and their
 // sizes differ from 3.x; a leave is a flag. Whatever the single-ring machine assumed beyond WireGeneration breaks here.
 
-import {
-  HOST_LITTLE_ENDIAN,
-  readS32,
-  readU32,
-  readU64,
-  writeU32,
-  writeU64,
-} from '../../src/wire/cursor.js'
+import { HOST_LITTLE_ENDIAN, readS32, readU32, readU64, writeU32, writeU64 } from '../../src/wire/cursor.js'
 import {
   type CommitToken,
   createCommitEntry,
@@ -194,7 +187,8 @@ class DummyGeneration implements WireGeneration {
     const at = off + HEADER_LENGTH
     const failed = readU32(buf, at, little)
     const procs = readU32(buf, at + 4, little)
-    if (procs > PROCESSOR_COUNT_MAX || failed > PROCESSOR_COUNT_MAX || len < this.joinLength(procs, failed)) return false
+    if (procs > PROCESSOR_COUNT_MAX || failed > PROCESSOR_COUNT_MAX || len < this.joinLength(procs, failed))
+      return false
     into.nodeId = this.header.nodeId
     into.targetNodeId = this.header.targetNodeId
     into.leave = this.#leave

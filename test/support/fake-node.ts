@@ -10,6 +10,8 @@ export class FakeNode implements DrivenNode {
   interfaceChanges = 0
   left = 0
   expirations = 0
+  /** What the driver's clock said at the last of them. */
+  expiredAt = 0
   deadline = Number.POSITIVE_INFINITY
   onReceive: (buf: Uint8Array, off: number, len: number, from: string, now: number) => void = () => {}
   onExpire: (now: number) => void = () => {
@@ -24,6 +26,7 @@ export class FakeNode implements DrivenNode {
     this.onReceive(buf, off, len, from, now)
   }
   expire(now: number): void {
+    this.expiredAt = now
     this.expirations++
     this.onExpire(now)
   }

@@ -1,6 +1,7 @@
-// A totally ordered ring in memory, without Totem: what a node's queue holds when its turn comes is delivered to all members of its ring in
-// one order. Membership changes are made by the test; they follow the order of an installation (spec: totem 4.6).
-// Stands below process groups, synchronisation and services where the ring itself is not the subject.
+// A totally ordered ring in memory, without Totem: what a node's queue holds when its turn comes is delivered to all
+// members of its ring in one order. Membership changes are made by the test; they follow the order of an installation
+// (spec: totem 4.6). Stands below process groups, synchronisation and services where the ring itself is not the
+// subject.
 
 import type { FrameQueue } from '../../src/pg/types.js'
 import { type Frame, FramePool } from '../../src/totem/frame.js'
@@ -16,8 +17,8 @@ export interface Packet {
   readonly origin: number
   /** Behind the multicast header. */
   readonly bytes: Uint8Array
-  /** Written in the byte order that is not this machine's. */
-  readonly foreign: boolean
+  /** The byte order in which its origin writes. */
+  readonly little: boolean
 }
 
 export interface Ring {
@@ -31,7 +32,8 @@ export interface Ring {
 export class FakeQueue implements FrameQueue {
   readonly pool = new FramePool(HEADER_LENGTH + PACKET_SIZE)
   readonly headerLength = HEADER_LENGTH
-  readonly littleEndian = true
+  /** May be set before anything stands on the queue. */
+  littleEndian = true
   readonly queueSize: number
   readonly normal: Frame[] = []
   readonly transitional: Frame[] = []
@@ -68,7 +70,7 @@ export class FakeQueue implements FrameQueue {
   take(): Uint8Array | undefined {
     const frame = this.active.shift()
     if (frame === undefined) return undefined
-    const bytes = frame.buf.slice(frame.off + HEADER_LENGTH, frame.off + frame.len)
+    const bytes = new Uint8Array(frame.buf.subarray(frame.off + HEADER_LENGTH, frame.off + frame.len))
     frame.buf.fill(0xee, frame.off, frame.off + frame.capacity)
     this.pool.give(frame)
     return bytes
@@ -90,16 +92,20 @@ export class FakeNode {
     this.id = id
   }
 
+  /** A packet is about to be delivered. */
+  packetBegins(): void {}
+
   /** Delivers what of the ring is still to come. */
   catchUp(): void {
     const { ring } = this
     if (ring === null || this.deaf) return
     while (this.ring === ring && this.delivered < ring.packets.length) {
-      const { origin, bytes, foreign } = ring.packets[this.delivered++]!
+      const { origin, bytes, little } = ring.packets[this.delivered++]!
       // Each node has its own copy, with something in front of it, as behind a header.
       const copy = new Uint8Array(bytes.length + 3)
       copy.set(bytes, 3)
-      this.upper.deliver(copy, 3, bytes.length, origin, foreign)
+      this.packetBegins()
+      this.upper.deliver(copy, 3, bytes.length, origin, little !== this.queue.littleEndian)
       if (!equalBytes(copy.subarray(3), bytes)) throw new Error('a delivered frame was changed')
     }
   }
@@ -163,7 +169,7 @@ export class FakeCluster {
     for (; sent < this.messagesPerVisit; sent++) {
       const bytes = node.queue.take()
       if (bytes === undefined) break
-      ring.packets.push({ origin: id, bytes, foreign: false })
+      ring.packets.push({ origin: id, bytes, little: node.queue.littleEndian })
     }
     node.catchUp()
     const requested = node.queue.tokenRequested

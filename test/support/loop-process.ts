@@ -1,16 +1,23 @@
 // A process with the real loop in a worker thread, for tests of how such a process ends. The first argument says how:
-// 'exit' calls process.exit on the main thread, 'throw' throws there, 'terminate' ends the worker, 'stop' asks the loop to.
+// 'exit' calls process.exit on the main thread, 'throw' throws there, 'terminate' ends the worker, 'stop' asks the loop
+// to, 'handler' does so in an exit handler that waits for it.
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { RingLoop } from '../../src/daemon/loop.js'
+import { signalEventFd } from '../../src/sys/eventfd.js'
 import { setThreadName } from '../../src/sys/thread.js'
 import type { WireGeneration } from '../../src/wire/generation.js'
 import { FakeNode, MemoryRingId, unicastTransport } from './fake-node.js'
 
+/** Places in the memory that the threads share. */
+const STOP = 0
+const STOPPED = 1
+const WAKER = 2
+
 if (isMainThread) {
   const [how, port] = process.argv.slice(2)
-  const stop = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(new URL(import.meta.url), { workerData: { port: Number(port), stop } })
+  const shared = new Int32Array(new SharedArrayBuffer(12))
+  const worker = new Worker(new URL(import.meta.url), { workerData: { port: Number(port), shared } })
   worker.on('message', text => {
     console.log(text)
     // Some time into its next wait.
@@ -18,12 +25,21 @@ if (isMainThread) {
   })
   const end = async () => {
     if (how === 'exit') process.exit(7)
+    if (how === 'handler') {
+      process.on('exit', () => {
+        Atomics.store(shared, STOP, 1)
+        signalEventFd(Atomics.load(shared, WAKER))
+        // Blocks this thread: the worker has to end without it. Half a wait of the loop would already be too long.
+        process.exitCode = Atomics.wait(shared, STOPPED, 0, 120) === 'timed-out' ? 92 : 9
+      })
+      process.exit()
+    }
     if (how === 'throw') throw new Error('main is broken')
     if (how === 'terminate') process.exitCode = (await worker.terminate()) === 1 ? 8 : 91
-    if (how === 'stop') Atomics.store(stop, 0, 1)
+    if (how === 'stop') Atomics.store(shared, STOP, 1)
   }
 } else {
-  const { port, stop } = workerData as { port: number; stop: Int32Array }
+  const { port, shared } = workerData as { port: number; shared: Int32Array }
   setThreadName('ring')
   const loop = new RingLoop({
     transport: unicastTransport(1, ['127.0.0.1'], port),
@@ -35,7 +51,14 @@ if (isMainThread) {
   loop.attach(new FakeNode())
   // Timers and promises of Node go on while the loop runs.
   setTimeout(() => parentPort?.postMessage('a timer fired in the worker'), 20)
-  await loop.run(() => Atomics.load(stop, 0) !== 0)
+  Atomics.store(
+    shared,
+    WAKER,
+    loop.addWaker(() => {}),
+  )
+  await loop.run(() => Atomics.load(shared, STOP) !== 0)
   loop.close()
+  Atomics.store(shared, STOPPED, 1)
+  Atomics.notify(shared, STOPPED)
   parentPort?.postMessage('stopped')
 }

@@ -1,5 +1,6 @@
-// The multicasts of a capture, ring by ring in total order, down to the messages of services; and those messages in a form that can be
-// compared: written anew, so that padding and what else the C engine leaves as it was in memory is gone.
+// The multicasts of a capture, ring by ring in total order, down to the messages of services; and those messages in a
+// form that can be compared: written anew, so that padding and what else the C engine leaves as it was in memory is
+// gone.
 
 import { ProcessGroups } from '../../src/pg/process-groups.js'
 import { Group } from '../../src/pg/types.js'
@@ -28,7 +29,7 @@ export function packetsByRing(messages: readonly TotemMessage[]): Map<string, Pa
     rings.set(key, packets)
     // Every other node got one, and some got it again.
     const payload = bytes.subarray(wire.mcastHeaderLength)
-    packets[header.seq - 1] ??= { origin: header.systemFrom, bytes: payload, foreign: false }
+    packets[header.seq - 1] ??= { origin: header.systemFrom, bytes: payload, little: true }
   }
   return rings
 }
@@ -44,7 +45,7 @@ export interface ServiceMessage {
 export function serviceMessages(packets: readonly Packet[]): ServiceMessage[] {
   const receiver = new Collector()
   const groups = new ProcessGroups({ queue: new FakeQueue(), netMtu: NET_MTU, receiver })
-  for (const { origin, bytes, foreign } of packets) groups.receive(bytes, 0, bytes.length, origin, foreign)
+  for (const { origin, bytes, little } of packets) groups.receive(bytes, 0, bytes.length, origin, !little)
   return receiver.messages.map(canonical).filter(message => message !== undefined)
 }
 

@@ -10,6 +10,7 @@ import { type FakeCluster, FakeNode, NET_MTU } from './fake-ring.js'
 export interface ServiceNodeOptions {
   readonly configVersion?: number
   readonly reusableHandles?: boolean
+  readonly littleEndian?: boolean
 }
 
 export class ServiceNode extends FakeNode {
@@ -22,9 +23,11 @@ export class ServiceNode extends FakeNode {
   readonly versions: [number, number][] = []
   readyCalls = 0
   onReady: () => void = () => {}
+  #messagesBefore = 0
 
   constructor(id: number, options: ServiceNodeOptions = {}) {
     super(id)
+    this.queue.littleEndian = options.littleEndian ?? true
     const log = (level: LogLevel, subsystem: string, message: string) => {
       this.logged.push(`${level} ${subsystem} ${message}`)
     }
@@ -53,6 +56,17 @@ export class ServiceNode extends FakeNode {
     this.executive.register(this.cpg)
     this.executive.register(this.cmap)
     this.upper = this.executive
+  }
+
+  override packetBegins(): void {
+    this.#messagesBefore = this.executive.groups.stats.receivedMessages
+  }
+
+  /** Place in the total order of what is being delivered: ring, packet, message in the packet. */
+  get place(): { readonly ring: string; readonly packet: number; readonly message: number } {
+    const { nodeId, seq } = this.ring!.identity
+    const message = this.executive.groups.stats.receivedMessages - this.#messagesBefore
+    return { ring: `${nodeId}.${seq}`, packet: this.delivered, message }
   }
 }
 

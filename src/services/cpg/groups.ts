@@ -1,6 +1,6 @@
-// The groups known on this node, found by name without allocating: every message asks. A group is known as long as it has
-// a member anywhere or a local connection. In: names as bytes. Out: Group objects, equal exactly when the names are.
-// Must not know: what members and connections do.
+// The groups known on this node, found by name without allocating: every message asks. A group is known as long as it
+// has a member anywhere or a local connection. In: names as bytes. Out: Group objects, equal exactly when the names
+// are. Must not know: what members and connections do.
 
 /** A group: its name, where its members are, and who listens here. */
 export class Group<Listener> {
@@ -63,7 +63,7 @@ export class GroupTable<Listener> {
     const known = this.find(name, 0, name.length)
     if (known !== null) return known
     const hash = hashOf(name, 0, name.length)
-    const group = new Group<Listener>(name.slice(), hash)
+    const group = new Group<Listener>(new Uint8Array(name), hash)
     group.next = this.#byHash.get(hash) ?? null
     this.#byHash.set(hash, group)
     return group

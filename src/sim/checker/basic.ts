@@ -7,7 +7,11 @@ import type { Process, RingRecord, TraceModel } from './model.js'
 export function checkNumbered(model: TraceModel, process: Process, ring: RingRecord, seq: number): boolean {
   const view = process.view
   if (!process.alive || view === null) {
-    model.fail('B4', process, `numbered ${ring.name}/${seq} ${process.alive ? 'before its first' : 'after its last'} moment`)
+    model.fail(
+      'B4',
+      process,
+      `numbered ${ring.name}/${seq} ${process.alive ? 'before its first' : 'after its last'} moment`,
+    )
     return false
   }
   if (view.ring !== ring) {
@@ -33,7 +37,11 @@ export function checkDelivered(
 ): boolean {
   const view = process.view
   if (!process.alive || view === null) {
-    model.fail('B4', process, `delivered ${ring.name}/${seq} ${process.alive ? 'before its first' : 'after its last'} moment`)
+    model.fail(
+      'B4',
+      process,
+      `delivered ${ring.name}/${seq} ${process.alive ? 'before its first' : 'after its last'} moment`,
+    )
     return false
   }
   if (view.ring !== ring) {
@@ -52,7 +60,11 @@ export function checkDelivered(
     return false
   }
   if (ring.hashes[index] !== hash) {
-    model.fail('B5', process, `delivered ${ring.name}/${seq} of ${originNodeId} with other bytes than it was numbered with`)
+    model.fail(
+      'B5',
+      process,
+      `delivered ${ring.name}/${seq} of ${originNodeId} with other bytes than it was numbered with`,
+    )
   }
   if (view.has(index)) {
     model.fail('B2', process, `delivered ${ring.name}/${seq} twice`)
@@ -61,7 +73,11 @@ export function checkDelivered(
   const counter = ring.counters[index]!
   const last = process.lastFrom[sender.index]
   if (last !== undefined && counter < last) {
-    model.fail('B6', process, `delivered ${ring.name}/${seq}, packet ${counter} of ${originNodeId}, after packet ${last}`)
+    model.fail(
+      'B6',
+      process,
+      `delivered ${ring.name}/${seq}, packet ${counter} of ${originNodeId}, after packet ${last}`,
+    )
   }
   return true
 }

@@ -51,7 +51,12 @@ export function checkTransitional(
 }
 
 /** A regular configuration is about to be installed. */
-export function checkRegular(model: TraceModel, process: Process, ring: RingRecord, members: readonly number[]): boolean {
+export function checkRegular(
+  model: TraceModel,
+  process: Process,
+  ring: RingRecord,
+  members: readonly number[],
+): boolean {
   const where = `regular configuration ${ring.name} {${members.join(' ')}}`
   if (!process.alive) {
     model.fail('B4', process, `${where} after the process ended`)
@@ -100,7 +105,11 @@ function checkMovedTogether(model: TraceModel, process: Process, move: Move): vo
   for (const other of ring.moves) {
     if (other === move || other.from === null || other.installers.length === 0) continue
     if (other.members.includes(process.nodeId) && other.from.installerOf(process.nodeId) === process) {
-      model.fail('C5', process, `came to ${ring.name} from ${move.from?.name}, others have it coming from ${other.from.name}`)
+      model.fail(
+        'C5',
+        process,
+        `came to ${ring.name} from ${move.from?.name}, others have it coming from ${other.from.name}`,
+      )
     }
   }
 }

@@ -45,10 +45,18 @@ function checkHoles(model: TraceModel, process: Process, view: RingView, index: 
   const hole = view.prefix
   const sender = ring.senders[index]!
   if (ring.seen[index]! > hole) {
-    model.fail('D3', process, `delivered index ${index} of ${ring.name}, whose sender had seen ${hole}, without ${hole}`)
+    model.fail(
+      'D3',
+      process,
+      `delivered index ${index} of ${ring.name}, whose sender had seen ${hole}, without ${hole}`,
+    )
   }
   if (!members.includes(sender.nodeId)) {
-    model.fail('D6', process, `delivered index ${index} of ${ring.name} behind a hole; ${sender.nodeId} did not come along`)
+    model.fail(
+      'D6',
+      process,
+      `delivered index ${index} of ${ring.name} behind a hole; ${sender.nodeId} did not come along`,
+    )
   }
   for (let skipped = Math.max(view.last + 1, hole); skipped < index; skipped++) {
     const origin = ring.senders[skipped]!.nodeId

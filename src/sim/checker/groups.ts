@@ -4,7 +4,7 @@
 //
 // A session is one membership of one program in one group, from its join to its end; its pid is unique in the run.
 
-import { CpgReason, type CpgAddress, type CpgMembershipChange } from '../../services/cpg/types.js'
+import { type CpgAddress, type CpgMembershipChange, CpgReason } from '../../services/cpg/types.js'
 import type { RingIdentity } from '../../totem/types.js'
 import { isMessage, MESSAGE_HEADER_LENGTH, readCounter } from '../workload/message.js'
 import type { Process, TraceModel } from './model.js'
@@ -144,8 +144,15 @@ export class GroupChecker {
     if (!receiver.joined || receiver.over) {
       this.#fail('S4', receiver, `membership of ${receiver.group} told to a stranger`)
     }
-    if (known.size !== change.members.length || change.members.some(member => known.get(member.pid) !== member.nodeId)) {
-      this.#fail('S2', receiver, `${receiver.group} is {${list(change.members)}}, it should be {${[...known.keys()].join(' ')}}`)
+    if (
+      known.size !== change.members.length ||
+      change.members.some(member => known.get(member.pid) !== member.nodeId)
+    ) {
+      this.#fail(
+        'S2',
+        receiver,
+        `${receiver.group} is {${list(change.members)}}, it should be {${[...known.keys()].join(' ')}}`,
+      )
     }
     before.clear()
     for (const member of change.members) before.set(member.pid, member.nodeId)

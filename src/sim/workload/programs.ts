@@ -1,10 +1,16 @@
 // The workload of whole nodes: programs that join closed process groups, send messages of every size singly and in
 // bursts, leave, or die. What they ask for and what they are told goes to the checker of groups.
 
+import {
+  CPG_MAX_ATOMIC_LENGTH,
+  type CpgAddress,
+  type CpgConnection,
+  type CpgListener,
+  type CpgMembershipChange,
+} from '../../services/cpg/types.js'
+import { CsError, type CsErrorCode } from '../../services/errors.js'
 import type { Session } from '../checker/groups.js'
 import type { SimHost } from '../host.js'
-import { CPG_MAX_ATOMIC_LENGTH, type CpgAddress, type CpgConnection, type CpgListener, type CpgMembershipChange } from '../../services/cpg/types.js'
-import { CsError, type CsErrorCode } from '../../services/errors.js'
 import { LONGEST_MESSAGE, MESSAGE_HEADER_LENGTH, randomPlace, writeMessage } from './message.js'
 import type { Workload, WorkloadContext } from './types.js'
 
@@ -189,7 +195,8 @@ export class ProgramWorkload implements Workload {
     const { groups, queue } = this.#context
     for (const program of this.#programs) {
       const session = program.session
-      if (program.group !== group || session === undefined || !program.alive || program.host.state !== 'running') continue
+      if (program.group !== group || session === undefined || !program.alive || program.host.state !== 'running')
+        continue
       if (!session.joined || session.ending !== 'no') continue
       const counter = session.places.length
       program.host.now = now
@@ -231,7 +238,11 @@ export class ProgramWorkload implements Workload {
       ringChanged: (ring, members) => {
         if (!live()) return
         hash.add(session.pid ^ members.length)
-        this.#context.tell(program.host.now, program.host, () => `program ${session.pid} is told of ring ${ring.nodeId}.${ring.seq.toString(16)}`)
+        this.#context.tell(
+          program.host.now,
+          program.host,
+          () => `program ${session.pid} is told of ring ${ring.nodeId}.${ring.seq.toString(16)}`,
+        )
         groups.ringChanged(session, ring)
       },
     }

@@ -38,8 +38,7 @@ export class RawWorkload implements Workload {
 
   isDrained(): boolean {
     return this.#context.hosts.every(
-      host =>
-        host.state === 'down' || this.#context.processOf(host).ownDeliveries === this.#acceptedOf[host.index],
+      host => host.state === 'down' || this.#context.processOf(host).ownDeliveries === this.#acceptedOf[host.index],
     )
   }
 

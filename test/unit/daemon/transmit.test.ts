@@ -94,6 +94,34 @@ describe('a send that fails', () => {
   })
 })
 
+describe('a token behind multicasts', () => {
+  it('goes with the last of them in one system call, and to its receiver alone', () => {
+    const { transmitter, stats, place } = transmitterTo('127.0.0.2')
+    for (let i = 0; i < 17; i++) transmitter.multicast(new Uint8Array(1400).fill(i), 0, 1400)
+    transmitter.unicast(place, new Uint8Array(70).fill(99), 0, 70)
+    assert.deepEqual([stats.sendCalls, stats.sentDatagrams], [1, 18])
+    const seen = received()
+    assert.equal(seen.length, 18)
+    assert.equal(seen.at(-1), '99:70')
+    transmitter.use(sender.fd, [])
+    transmitter.multicast(new Uint8Array(1400), 0, 1400)
+    transmitter.unicast(place, new Uint8Array(70).fill(98), 0, 70)
+    assert.deepEqual(received(), ['98:70'])
+  })
+
+  it('goes by itself when it is longer, or when the run has ended', () => {
+    const { transmitter, stats, place } = transmitterTo('127.0.0.2')
+    transmitter.multicast(new Uint8Array(50), 0, 50)
+    transmitter.unicast(place, new Uint8Array(70).fill(99), 0, 70)
+    assert.equal(stats.sendCalls, 2)
+    transmitter.multicast(new Uint8Array(100), 0, 100)
+    transmitter.multicast(new Uint8Array(80), 0, 80)
+    transmitter.unicast(place, new Uint8Array(70).fill(99), 0, 70)
+    assert.equal(stats.sendCalls, 4)
+    assert.deepEqual(received(), ['0:50', '99:70', '0:100', '0:80', '99:70'])
+  })
+})
+
 describe('while the link is down', () => {
   it('nothing is sent, nor kept for later', () => {
     const { transmitter, stats, place, burst } = transmitterTo('127.0.0.2')

@@ -27,7 +27,15 @@ class Stage {
   joined(): this {
     this.change(this.one, [[1, 10]], [], [[1, 10, CpgReason.JOIN]])
     for (const session of [this.one, this.two]) {
-      this.change(session, [[1, 10], [2, 20]], [], [[2, 20, CpgReason.JOIN]])
+      this.change(
+        session,
+        [
+          [1, 10],
+          [2, 20],
+        ],
+        [],
+        [[2, 20, CpgReason.JOIN]],
+      )
     }
     return this
   }
@@ -36,7 +44,10 @@ class Stage {
     const before = this.checker.model.processes[process]!.view?.ring
     const previous = before === undefined ? { nodeId: 0, seq: 0 } : { nodeId: before.nodeId, seq: before.seq }
     const along = before === undefined ? [] : members
-    for (const [kind, list] of [['transitional', along], ['regular', members]] as const) {
+    for (const [kind, list] of [
+      ['transitional', along],
+      ['regular', members],
+    ] as const) {
       this.checker.configured(process, { kind, members: list, left: [], joined: [], ring, previous })
     }
     this.groups.installed(this.checker.model.processes[process]!)
@@ -189,7 +200,15 @@ describe('the checker of groups', () => {
   it('finds a member list that does not follow from the events (S2)', () => {
     const stage = new Stage().joined()
     stage.groups.ending(stage.two, 'leave')
-    stage.change(stage.one, [[1, 10], [2, 20]], [[2, 20, CpgReason.LEAVE]], [])
+    stage.change(
+      stage.one,
+      [
+        [1, 10],
+        [2, 20],
+      ],
+      [[2, 20, CpgReason.LEAVE]],
+      [],
+    )
     assert.deepEqual(stage.found, ['S2'])
   })
 
@@ -202,7 +221,15 @@ describe('the checker of groups', () => {
 
   it('finds a join of one that is a member already (S2)', () => {
     const stage = new Stage().joined()
-    stage.change(stage.one, [[1, 10], [2, 20]], [], [[2, 20, CpgReason.NODEUP]])
+    stage.change(
+      stage.one,
+      [
+        [1, 10],
+        [2, 20],
+      ],
+      [],
+      [[2, 20, CpgReason.NODEUP]],
+    )
     assert.deepEqual(stage.found, ['S2'])
   })
 
@@ -232,7 +259,11 @@ describe('the checker of groups', () => {
     const pids = [30, 31]
     for (const pid of pids) stage.groups.begin(pid, GROUP, stage.checker.model.processes[0]!)
     for (const pid of pids) {
-      const before: [number, number][] = [[1, 10], [2, 20], ...pids.slice(0, pids.indexOf(pid)).map((p): [number, number] => [1, p])]
+      const before: [number, number][] = [
+        [1, 10],
+        [2, 20],
+        ...pids.slice(0, pids.indexOf(pid)).map((p): [number, number] => [1, p]),
+      ]
       stage.change(stage.one, [...before, [1, pid]], [], [[1, pid, CpgReason.JOIN]])
     }
     for (const pid of pids.toReversed()) {
@@ -262,10 +293,29 @@ describe('the checker of groups', () => {
       stage => stage.change(stage.one, [[1, 10]], [[2, 20, CpgReason.LEAVE]], []),
       stage => stage.change(stage.one, [[1, 10]], [[2, 20, CpgReason.PROCDOWN]], []),
       stage => stage.change(stage.one, [[1, 10]], [[2, 20, CpgReason.JOIN]], []),
-      stage => stage.change(stage.one, [[1, 10], [2, 20], [2, 77]], [], [[2, 77, CpgReason.JOIN]]),
+      stage =>
+        stage.change(
+          stage.one,
+          [
+            [1, 10],
+            [2, 20],
+            [2, 77],
+          ],
+          [],
+          [[2, 77, CpgReason.JOIN]],
+        ),
       stage => {
         stage.groups.begin(30, GROUP, stage.checker.model.processes[0]!)
-        stage.change(stage.one, [[1, 10], [2, 20], [1, 30]], [], [[1, 30, CpgReason.LEAVE]])
+        stage.change(
+          stage.one,
+          [
+            [1, 10],
+            [2, 20],
+            [1, 30],
+          ],
+          [],
+          [[1, 30, CpgReason.LEAVE]],
+        )
       },
     ]
     for (const act of cases) {

@@ -1,0 +1,111 @@
+// The handle on a node that runs inside this program: which nodes form the ring, the groups that this process has joined,
+// the end. In: what the executive reports through its link. Out: groups, ring changes.
+
+import { EventEmitter } from 'node:events'
+import type { RingIdentity } from '../totem/types.js'
+import { AlreadyJoinedError, ClosedError } from './errors.js'
+import type { RingEvent } from './events.js'
+import { Group, type JoinOptions } from './group.js'
+import type { EngineLink, EngineListener } from './link.js'
+
+export interface ClusterEvents {
+  /** The nodes that can reach each other have changed. */
+  ring: [event: RingEvent]
+  /** The node has stopped: by `close`, or by itself and then with the reason. */
+  end: [error: Error | undefined]
+}
+
+/** Closed process groups of this node. */
+export interface ProcessGroups {
+  /** Joins a group; resolves when all members have seen it. Rejects with AlreadyJoinedError when this process is in it. */
+  join(name: string, options?: JoinOptions): Promise<Group>
+}
+
+export class Cluster extends EventEmitter<ClusterEvents> {
+  readonly cpg: ProcessGroups
+  readonly #link: EngineLink
+  readonly #groups = new Set<Group>()
+  #ring: RingEvent = { type: 'ring', ring: { nodeId: 0, seq: 0 }, members: [] }
+  #end: { readonly error: Error | undefined } | undefined
+  #closing: Promise<void> | undefined
+
+  /** Made by `startNode`. `attach` gives the link the listener that the cluster is. */
+  constructor(attach: (listener: EngineListener) => EngineLink) {
+    super()
+    this.cpg = { join: (name, options = {}) => this.#join(name, options) }
+    this.#link = attach({
+      rung: () => this.#rung(),
+      ringChanged: (ring, members) => this.#ringChanged(ring, members),
+      ended: error => this.#ended(error),
+    })
+  }
+
+  get nodeId(): number {
+    return this.#link.nodeId
+  }
+
+  /** Node ids of the configuration. */
+  get nodes(): readonly number[] {
+    return this.#link.configuredNodeIds
+  }
+
+  /** Node ids of the ring, ascending. */
+  get members(): readonly number[] {
+    return this.#ring.members
+  }
+
+  get ring(): RingIdentity {
+    return this.#ring.ring
+  }
+
+  /** Leaves every group and the ring, and stops the node. What is still to be sent is not sent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    for (const group of this.#groups) group.close()
+    this.#groups.clear()
+    if (this.#end === undefined) await this.#link.stop()
+  }
+
+  async #join(name: string, options: JoinOptions): Promise<Group> {
+    if (this.#end !== undefined) throw this.#end.error ?? new ClosedError('the cluster')
+    if (this.#closing !== undefined) throw new ClosedError('the cluster')
+    for (const group of this.#groups) {
+      if (group.name === name && !group.released) throw new AlreadyJoinedError(name)
+    }
+    const group = new Group(this.#link, name, options)
+    this.#groups.add(group)
+    try {
+      await group.start()
+    } catch (error) {
+      this.#groups.delete(group)
+      throw error
+    }
+    return group
+  }
+
+  #rung(): void {
+    for (const group of this.#groups) {
+      group.service()
+      if (group.finished) this.#groups.delete(group)
+    }
+  }
+
+  #ringChanged(ring: RingIdentity, members: readonly number[]): void {
+    this.#ring = { type: 'ring', ring, members }
+    this.emit('ring', this.#ring)
+  }
+
+  #ended(error: Error | undefined): void {
+    this.#end = { error }
+    for (const group of this.#groups) group.cut(error ?? new ClosedError('the cluster'))
+    this.emit('end', error)
+  }
+}

@@ -1,0 +1,96 @@
+// The link to a node on this thread over node:dgram: where there is no Linux or no binding to the C library. Assembles
+// node, driver and the in-thread channels.
+
+import { type ExecutiveSetup, nodeConfig, openRingIdStore } from '../daemon/executive-setup.js'
+import { LogFilter } from '../log/filter.js'
+import type { LogRecord } from '../log/record.js'
+import type { LogSink } from '../log/types.js'
+import { ClusterNode } from '../node/node.js'
+import type { DrivenNode } from '../node/types.js'
+import { DgramDriver } from './dgram-driver.js'
+import { EngineError } from './errors.js'
+import { InlineLink } from './inline-link.js'
+import type { EngineLink, EngineListener } from './link.js'
+
+/** How long an orderly end waits for the services' last words, and how often it looks. */
+const DRAIN_MS = 1000
+const DRAIN_LOOK_MS = 5
+
+export function createDgramLink(
+  setup: ExecutiveSetup,
+  listener: EngineListener,
+  log: (record: LogRecord) => void,
+): EngineLink {
+  const filter = new LogFilter(setup.logFilter)
+  const sink: LogSink = (level, subsystem, message) => {
+    if (filter.enabled(level, subsystem)) log({ timeMs: Date.now(), level, subsystem, message })
+  }
+  let over = false
+  const end = async (error: Error | undefined): Promise<void> => {
+    if (over) return
+    over = true
+    await driver.close()
+    ringId.close()
+    listener.ended(error)
+  }
+  const ringId = openRingIdStore(setup)
+  const config = nodeConfig(setup)
+  const driver = new DgramDriver({
+    transport: setup.transport,
+    ringId,
+    log: sink,
+    shutdownRequested: reason => {
+      leave().then(() => end(new EngineError(`the node has left: ${reason}`)))
+    },
+  })
+  const node = new ClusterNode({ config, output: driver.output, random: Math.random })
+
+  const leave = async (): Promise<void> => {
+    node.prepareToLeave(performance.now())
+    driver.wake()
+    const until = performance.now() + DRAIN_MS
+    while (!node.drained && performance.now() < until && !over) {
+      await new Promise(resolve => setTimeout(resolve, DRAIN_LOOK_MS))
+    }
+    driver.leave()
+  }
+  const link = new InlineLink(
+    {
+      nodeId: setup.nodeId,
+      configuredNodeIds: setup.memberNodeIds,
+      cpg: node.cpg,
+      ...(setup.maxQueuedBytes === undefined ? {} : { maxQueuedBytes: setup.maxQueuedBytes }),
+      served: () => driver.wake(),
+      stop: async () => {
+        await leave()
+        await end(undefined)
+      },
+    },
+    listener,
+  )
+  node.onMembership(({ ring, members, synchronised }) => {
+    if (synchronised) listener.ringChanged(ring, members)
+  })
+
+  /** A failure inside the node is the node's end, not the program's. */
+  const guarded = (work: () => void): void => {
+    if (over) return
+    try {
+      work()
+    } catch (error) {
+      end(new EngineError(error instanceof Error ? error.message : String(error), { cause: error }))
+      return
+    }
+    link.worked()
+  }
+  const driven: DrivenNode = {
+    start: (now, ringSequence) => guarded(() => node.start(now, ringSequence)),
+    receive: (now, buf, off, len, from) => guarded(() => node.receive(now, buf, off, len, from)),
+    expire: now => guarded(() => node.expire(now)),
+    nextDeadline: () => node.nextDeadline(),
+    interfaceChanged: now => guarded(() => node.interfaceChanged(now)),
+    leave: now => guarded(() => node.leave(now)),
+  }
+  driver.open(driven).catch(error => end(new EngineError((error as Error).message, { cause: error })))
+  return link
+}

@@ -1,0 +1,78 @@
+// The link to a node whose executive runs in a worker thread: channels over shared memory, rings over doorbells.
+
+import type { SharedMemory } from '../daemon/channel.js'
+import { type EmbeddedListener, Executive } from '../daemon/executive-handle.js'
+import type { ExecutiveSetup } from '../daemon/executive-setup.js'
+import type { ExecutiveEnd } from '../daemon/types.js'
+import type { LogRecord } from '../log/record.js'
+import { EngineError } from './errors.js'
+import type { EngineLink, EngineListener } from './link.js'
+
+/** How long a process that just exits waits for its node to say good-bye. */
+const EXIT_TIMEOUT_MS = 500
+
+export class WorkerLink implements EngineLink {
+  readonly nodeId: number
+  readonly configuredNodeIds: readonly number[]
+  readonly #executive: Executive
+  readonly #ended: Promise<void>
+  #stopping = false
+
+  constructor(setup: ExecutiveSetup, listener: EngineListener, log: (record: LogRecord) => void) {
+    this.nodeId = setup.nodeId
+    this.configuredNodeIds = setup.memberNodeIds
+    let ended: () => void = () => {}
+    this.#ended = new Promise(resolve => {
+      ended = resolve
+    })
+    const atExit = () => {
+      this.#executive.stopNow(EXIT_TIMEOUT_MS)
+    }
+    const embedded: EmbeddedListener = {
+      log,
+      rung: () => listener.rung(),
+      ringChanged: (ring, members) => listener.ringChanged(ring, members),
+      synchronized: () => {},
+      ended: end => {
+        process.off('exit', atExit)
+        listener.ended(this.#errorOf(end))
+        ended()
+      },
+    }
+    this.#executive = new Executive(setup, embedded)
+    process.on('exit', atExit)
+  }
+
+  allocate(bytes: number): SharedMemory {
+    return new SharedArrayBuffer(bytes)
+  }
+
+  addMember(memory: SharedMemory): void {
+    this.#executive.addMember(memory as SharedArrayBuffer)
+  }
+
+  ring(): void {
+    this.#executive.ring()
+  }
+
+  stop(): Promise<void> {
+    this.#stopping = true
+    this.#executive.leave()
+    return this.#ended
+  }
+
+  #errorOf(end: ExecutiveEnd): Error | undefined {
+    switch (end.kind) {
+      case 'left':
+        return this.#stopping || end.reason === undefined
+          ? undefined
+          : new EngineError(`the node has left: ${end.reason}`)
+      case 'fatal':
+        return new EngineError(end.message)
+      case 'died':
+        return new EngineError(`the thread of the node ended: ${end.error?.message ?? `exit code ${end.exitCode}`}`, {
+          cause: end.error,
+        })
+    }
+  }
+}

@@ -1,0 +1,41 @@
+// What the main thread and the executive's worker share and say to each other. Events of groups do not pass here but
+// through channels (channel.ts); these are the rare things: lines of the log, rings, the end.
+
+import type { LogRecord } from '../log/record.js'
+import type { RingIdentity } from '../totem/types.js'
+import type { SharedMemory } from './channel.js'
+import type { ExecutiveSetup } from './executive-setup.js'
+
+/** Words of the memory that the two threads share, besides channels. */
+export const SharedWord = {
+  /** Advances at every turn of the executive's loop. */
+  HEARTBEAT: 0,
+  /** What the main thread wants: nothing, an orderly end, an end at once. */
+  STOP: 1,
+  /** Set when the executive has ended; the main thread may be waiting for it. */
+  STOPPED: 2,
+  /** The executive has been rung and has not looked yet. */
+  TO_EXECUTIVE: 3,
+  /** The main thread has been rung and has not looked yet. */
+  TO_MAIN: 4,
+} as const
+export const SHARED_BYTES = 64
+
+export const StopWish = { NONE: 0, LEAVE: 1, AT_ONCE: 2 } as const
+
+export interface WorkerData {
+  readonly setup: ExecutiveSetup
+  readonly shared: SharedArrayBuffer
+  /** Event descriptor that wakes the executive; the main thread's, which closes it afterwards. */
+  readonly wakerFd: number
+}
+
+/** To the executive. */
+export type ToExecutive = { readonly type: 'member'; readonly memory: SharedMemory }
+
+/** To the main thread. */
+export type FromExecutive =
+  | { readonly type: 'log'; readonly record: LogRecord }
+  | { readonly type: 'ring'; readonly ring: RingIdentity; readonly members: readonly number[] }
+  | { readonly type: 'left'; readonly reason: string | undefined }
+  | { readonly type: 'fatal'; readonly code: number; readonly message: string }

@@ -1,0 +1,71 @@
+// What an executive is made from: plain values that travel to a worker thread, read off a configuration. In: the
+// configuration of the file. Out: the node's and the transport's parameters. Decides nothing by itself.
+
+import type { Configuration, SchedulingConfiguration } from '../config/types.js'
+import type { LogFilterState } from '../log/filter.js'
+import type { RingIdStore } from '../net/driver.js'
+import { BROADCAST_ADDRESS, type TransportConfig } from '../net/transport.js'
+import type { NodeConfig } from '../node/types.js'
+import type { TotemParameters } from '../totem/parameters.js'
+import { createGeneration3 } from '../wire/generation3.js'
+import { RingIdFile } from './ring-id-file.js'
+
+export interface ExecutiveSetup {
+  readonly nodeId: number
+  readonly memberNodeIds: readonly number[]
+  readonly configVersion: number
+  readonly totem: TotemParameters
+  readonly transport: TransportConfig
+  /** Where the ring id is kept; undefined for nowhere. */
+  readonly stateDir: string | undefined
+  readonly logFilter: LogFilterState
+  /** The daemon's: realtime scheduling, locked memory. The library leaves the thread as it is. */
+  readonly scheduling?: SchedulingConfiguration
+  /** What a member in this process may leave untaken, in bytes. */
+  readonly maxQueuedBytes?: number
+}
+
+export function executiveSetup(
+  configuration: Configuration,
+  logFilter: LogFilterState,
+  more: Pick<ExecutiveSetup, 'scheduling' | 'maxQueuedBytes'> & { readonly stateDir: string | undefined },
+): ExecutiveSetup {
+  const { nodeId, members, legacy, transport } = configuration
+  if (transport === 'knet') throw new RangeError('transport knet')
+  const group = configuration.broadcast ? BROADCAST_ADDRESS : configuration.mcastAddress
+  return {
+    nodeId,
+    memberNodeIds: members.map(member => member.nodeId),
+    configVersion: Number(configuration.configVersion),
+    totem: configuration.totem,
+    transport: {
+      transport,
+      nodeId,
+      bindAddress: configuration.bindAddress,
+      bindExact: !legacy,
+      members: members.map(member => ({ nodeId: member.nodeId, address: member.addresses[0] ?? '' })),
+      port: configuration.mcastPort,
+      ...(transport === 'udp' && group !== undefined ? { group } : {}),
+      ttl: configuration.ttl,
+      blockUnlistedIps: configuration.blockUnlistedIps,
+      typeOfService: configuration.ipDscp * 4,
+      offload: configuration.udpOffload,
+      downcheckMs: configuration.totem.downcheckMs,
+    },
+    logFilter,
+    ...more,
+  }
+}
+
+export function nodeConfig(setup: ExecutiveSetup): NodeConfig {
+  const { nodeId, memberNodeIds, configVersion, totem } = setup
+  return { nodeId, memberNodeIds, configVersion, totem, wire: createGeneration3() }
+}
+
+/** A node that remembers nothing counts its rings from the time of day: ids grow from life to life all the same. */
+const SEQUENCE_PER_SECOND = 4
+
+export function openRingIdStore(setup: ExecutiveSetup): RingIdStore & { close(): void } {
+  if (setup.stateDir !== undefined) return new RingIdFile(setup.stateDir, setup.nodeId)
+  return { sequence: Math.floor(Date.now() / 1000) * SEQUENCE_PER_SECOND, write() {}, close() {} }
+}

@@ -1,0 +1,124 @@
+// The executive: the worker thread that runs one node on the real loop and serves the groups of this process. In: its
+// setup, doorbells, channels of new members. Out: the ring; to the main thread lines of the log, rings, its end.
+// It never waits for anything but its descriptors. The ways it ends: docs/architecture.md.
+
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { LogFilter } from '../log/filter.js'
+import type { LogSink } from '../log/types.js'
+import { ClusterNode } from '../node/node.js'
+import { clearEventFd } from '../sys/eventfd.js'
+import { Epoll } from '../sys/layout.js'
+import { setNice, setRoundRobin, setThreadName } from '../sys/thread.js'
+import { type FromExecutive, SharedWord, StopWish, type ToExecutive, type WorkerData } from './executive-protocol.js'
+import { nodeConfig, openRingIdStore } from './executive-setup.js'
+import { LocalMembers } from './local-members.js'
+import { RingLoop } from './loop.js'
+import { applyScheduling, moveToRootCgroup } from './scheduling.js'
+
+/** Fifteen bytes at most: what ps -L and top -H show. */
+const THREAD_NAME = 'corosync-ring'
+/** How long an orderly end waits for the services' last words; a ring that has lost its token never says them. */
+const DRAIN_MS = 1000
+
+const port = parentPort!
+const { setup, shared, wakerFd } = workerData as WorkerData
+const words = new Int32Array(shared)
+const filter = new LogFilter(setup.logFilter)
+
+function tell(message: FromExecutive): void {
+  port.postMessage(message)
+}
+
+const log: LogSink = (level, subsystem, message) => {
+  if (filter.enabled(level, subsystem)) {
+    tell({ type: 'log', record: { timeMs: Date.now(), level, subsystem, message } })
+  }
+}
+
+async function main(): Promise<FromExecutive> {
+  setThreadName(THREAD_NAME)
+  if (setup.scheduling !== undefined) {
+    const calls = { setRoundRobin, setNice, moveToRootCgroup: () => moveToRootCgroup(process.pid) }
+    applyScheduling(setup.scheduling, calls, log)
+  }
+  const ringId = openRingIdStore(setup)
+  const config = nodeConfig(setup)
+  let shutdownReason: string | undefined
+  const loop = new RingLoop({
+    transport: setup.transport,
+    wire: config.wire,
+    ringId,
+    log,
+    shutdownRequested: reason => {
+      shutdownReason ??= reason
+    },
+    heartbeat: words.subarray(SharedWord.HEARTBEAT, SharedWord.HEARTBEAT + 1),
+  })
+  const node = new ClusterNode({ config, output: loop.output, random: Math.random })
+  const members = new LocalMembers({
+    cpg: node.cpg,
+    nodeId: node.nodeId,
+    ringUser: () => {
+      if (Atomics.exchange(words, SharedWord.TO_MAIN, 1) === 0) Atomics.notify(words, SharedWord.TO_MAIN)
+    },
+    ...(setup.maxQueuedBytes === undefined ? {} : { maxQueuedBytes: setup.maxQueuedBytes }),
+  })
+  node.onReady(() => members.service())
+  node.onMembership(({ ring, members, synchronised }) => {
+    if (synchronised) tell({ type: 'ring', ring, members })
+  })
+  if (setup.scheduling !== undefined) {
+    const refused = loop.lockMemory()
+    if (refused !== undefined) log('warning', 'MAIN', `Could not lock the ring's buffers in memory: ${refused.message}`)
+  }
+
+  const rung = (): void => {
+    clearEventFd(wakerFd)
+    Atomics.store(words, SharedWord.TO_EXECUTIVE, 0)
+    for (;;) {
+      const received = receiveMessageOnPort(port) as { readonly message: ToExecutive } | undefined
+      if (received === undefined) break
+      members.add(received.message.memory)
+    }
+    members.service()
+  }
+  loop.addFd(wakerFd, Epoll.IN, rung)
+  loop.attach(node)
+
+  /** When the orderly end stops waiting; undefined while nobody wants it. */
+  let drainUntil: number | undefined
+  const shouldStop = (): boolean => {
+    members.worked()
+    const wish = Atomics.load(words, SharedWord.STOP)
+    if (wish === StopWish.AT_ONCE) return true
+    if (wish === StopWish.NONE && shutdownReason === undefined) return false
+    const now = loop.now()
+    if (drainUntil === undefined) {
+      drainUntil = now + DRAIN_MS
+      members.closeAll()
+      node.prepareToLeave(now)
+    }
+    return node.drained || now >= drainUntil
+  }
+  await loop.run(shouldStop)
+  loop.leave()
+  loop.close()
+  ringId.close()
+  return { type: 'left', reason: shutdownReason }
+}
+
+function fatal(error: unknown): FromExecutive {
+  const code = (error as { exitCode?: unknown }).exitCode
+  if (!(error instanceof Error) || typeof code !== 'number') throw error
+  return { type: 'fatal', code, message: error.message }
+}
+
+// Whatever the outcome, a main thread that is waiting for this one is let go.
+main()
+  .catch(fatal)
+  .then(tell)
+  .finally(() => {
+    Atomics.store(words, SharedWord.STOPPED, 1)
+    Atomics.notify(words, SharedWord.STOPPED)
+    port.close()
+  })
