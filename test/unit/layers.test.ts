@@ -23,13 +23,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   node: ['services', 'sync', 'pg', 'totem', 'wire', 'log/types'],
   sim: ['node', 'services', 'sync', 'pg', 'totem', 'wire', 'log/types', 'config', 'knet', 'rrp'],
 
-<<<<<<< HEAD
-  log: ['config/types', 'sys'],
-  config: ['totem', 'wire', 'log/types'],
-=======
   log: ['config/types', 'config/errors', 'sys'],
-  config: ['totem', 'wire', 'log/types', 'net/ip'],
->>>>>>> daemon
+  config: ['totem', 'wire', 'log/types'],
   crypto: ['wire', 'log/types', 'sys'],
   rrp: ['wire', 'totem', 'log/types'],
   knet: ['wire', 'totem', 'log/types', 'crypto', 'sys'],
