@@ -180,10 +180,9 @@ export function publishTimers(settings: Settings, timers: TotemTimers, nodes: nu
   const note = (name: string, value: number, unit: string, derived?: string) => {
     u32(name, value)
     const key = `totem.${name}`
+    const own = settings.numberOrigin(key)
     const origin: ValueOrigin =
-      derived !== undefined && settings.givenNumber(key) === undefined
-        ? { kind: 'derived', from: derived }
-        : settings.origin(key)
+      own.kind === 'default' && derived !== undefined ? { kind: 'derived', from: derived } : own
     settings.note(key, unit === '' ? value : `${value} ${unit}`, origin)
   }
   const coefficient = settings.number('totem.token_coefficient')
@@ -192,7 +191,7 @@ export function publishTimers(settings: Settings, timers: TotemTimers, nodes: nu
   if (nodes > 2 && coefficient > 0) {
     const from = `totem.token ${base} + ${nodes - 2} x totem.token_coefficient ${coefficient}`
     settings.note('totem.token', `${timers.token} ms`, { kind: 'derived', from })
-  } else settings.note('totem.token', `${timers.token} ms`)
+  } else settings.note('totem.token', `${timers.token} ms`, settings.numberOrigin('totem.token'))
   note('token_warning', timers.tokenWarning, '% of token')
   note('token_retransmits_before_loss_const', timers.tokenRetransmitsBeforeLoss, '')
   note(

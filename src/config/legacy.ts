@@ -20,6 +20,11 @@ interface Ring {
   readonly interface: HostInterface
 }
 
+interface FoundMember {
+  readonly member: Member
+  readonly key: string
+}
+
 export function readLegacy(settings: Settings, transport: Transport, host: HostInfo): Network {
   if (transport === 'knet') {
     settings.fail(
@@ -64,7 +69,7 @@ export function readLegacy(settings: Settings, transport: Transport, host: HostI
       'add "nodeid: <number>" to the totem section',
     )
   }
-  const members = transport === 'udpu' ? readMembers(settings, first, nodeId, idOf, name => host.resolve(name)) : []
+  const found = transport === 'udpu' ? readMembers(settings, first, nodeId, idOf, name => host.resolve(name)) : []
   settings.warn(
     `${settings.file} has interface sections and no nodelist, as files of corosync 1.x have. Please migrate config file to nodelist.`,
   )
@@ -72,7 +77,8 @@ export function readLegacy(settings: Settings, transport: Transport, host: HostI
     transport,
     ipVersion: LEGACY_IP_VERSION,
     nodeId,
-    members,
+    members: found.map(({ member }) => member),
+    memberKeys: found.map(({ key }) => key),
     links: rings.map(ring => ring.draft),
     bindAddress: first.bindAddress,
     bindNetwork: `${first.interface.address}/${first.interface.prefix}`,
@@ -174,15 +180,16 @@ function readMembers(
   localId: number,
   idOf: (address: string) => number | undefined,
   resolve: (name: string) => readonly string[],
-): Member[] {
+): FoundMember[] {
   const own = ring.draft.localAddress
-  const members: Member[] = []
+  const members: FoundMember[] = []
+  const has = (address: string) => members.some(({ member }) => sameAddress(member.addresses[0]!, address))
   for (const { key, text } of memberTexts(settings, ring.draft.number)) {
     const found = resolveAddress(text, LEGACY_IP_VERSION, resolve)
     if (found === undefined) {
       settings.fail(key, `failed to parse node address '${text}'`, 'a numeric address, or a name that resolves')
     }
-    if (members.some(member => sameAddress(member.addresses[0]!, found.address))) continue
+    if (has(found.address)) continue
     const nodeId = sameAddress(found.address, own) ? localId : idOf(found.address)
     if (nodeId === undefined) {
       settings.fail(
@@ -191,11 +198,12 @@ function readMembers(
         'the ids of other nodes are made from IPv4 addresses; with IPv6 write a nodelist with a nodeid for each node',
       )
     }
-    members.push({ nodeId, addresses: [found.address], family: found.family })
+    members.push({ member: { nodeId, addresses: [found.address], family: found.family }, key })
   }
-  if (!members.some(member => sameAddress(member.addresses[0]!, own))) {
+  if (!has(own)) {
     settings.warn(`${own} is not among the members; it is added here, but the other nodes need it too.`)
-    members.push({ nodeId: localId, addresses: [own], family: ring.draft.family })
+    const member = { nodeId: localId, addresses: [own], family: ring.draft.family }
+    members.push({ member, key: linkKey(ring.draft.number, 'bindnetaddr') })
   }
   return members
 }

@@ -29,6 +29,8 @@ export interface Network {
   readonly localNodePosition?: number
   readonly localName?: string
   readonly members: readonly Member[]
+  /** The key that holds the first address of each member, in the same order. */
+  readonly memberKeys: readonly string[]
   readonly links: readonly LinkDraft[]
   readonly bindAddress: string
   readonly bindNetwork?: string

@@ -93,11 +93,15 @@ export function matchInterface(bindnetaddr: string, interfaces: readonly HostInt
   })
 }
 
-/** Names that have to be resolved before a file can be judged. Whatever the bytes, this never throws. */
-export function namesToResolve(
-  bytes: Uint8Array,
-  host: Pick<HostInfo, 'hostname' | 'interfaces' | 'reverse'>,
-): string[] {
+/** What has to be looked up before a file can be judged. */
+export interface NamesToResolve {
+  readonly names: readonly string[]
+  /** Whether the names of the host's own addresses matter. */
+  readonly reverse: boolean
+}
+
+/** Whatever the bytes, this never throws. */
+export function namesToResolve(bytes: Uint8Array, host: Pick<HostInfo, 'hostname' | 'interfaces'>): NamesToResolve {
   const addresses = new Set<string>()
   const names = new Set<string>()
   const candidates: NodeCandidate[] = []
@@ -107,20 +111,22 @@ export function namesToResolve(
     if (event.kind === 'open') {
       path.push(event.name)
       if (path.join('.') === 'nodelist.node') position++
-    } else if (event.kind === 'close') path.pop()
-    else {
-      const section = path.join('.').replace(/^network\b/, 'totem')
-      if (section === 'nodelist.node') {
-        if (event.key === 'name' || event.key === 'ring0_addr') candidates.push({ position, text: event.value })
-        if (event.key === 'name') names.add(event.value)
-        if (/^ring\d+_addr$/.test(event.key)) addresses.add(event.value)
-      } else if (section === 'totem.interface.member' && event.key === 'memberaddr') addresses.add(event.value)
-      else if (section === 'totem.interface' && (event.key === 'mcastaddr' || event.key === 'bindnetaddr')) {
-        addresses.add(event.value)
-      }
+      continue
     }
+    if (event.kind === 'close') {
+      path.pop()
+      continue
+    }
+    const key = `${path.join('.')}.${event.key}`.replace(/^network\./, 'totem.')
+    if (key === 'nodelist.node.name') names.add(event.value)
+    if (key === 'nodelist.node.name' || key === 'nodelist.node.ring0_addr')
+      candidates.push({ position, text: event.value })
+    if (ADDRESS_KEYS.test(key)) addresses.add(event.value)
   }
   // The names of nodes are resolved only when nothing else tells which one this host is.
-  if (findByName(candidates, host) === undefined) for (const name of names) addresses.add(name)
-  return [...addresses].filter(text => text !== '' && addressBytes(text) === undefined)
+  const found = candidates.length === 0 || findByName(candidates, host) !== undefined
+  if (!found) for (const name of names) addresses.add(name)
+  return { names: [...addresses].filter(text => text !== '' && addressBytes(text) === undefined), reverse: !found }
 }
+
+const ADDRESS_KEYS = /^(nodelist\.node\.ring\d+_addr|totem\.interface\.(mcastaddr|bindnetaddr|member\.memberaddr))$/

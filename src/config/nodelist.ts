@@ -108,7 +108,7 @@ export function readNodelist(
   const drafts = links.map(link => checkLink(settings, transport, link, described, bound, groups))
 
   const first = drafts[0]!
-  const members = nodes.filter(node => node.addresses.size > 0).map(node => memberOf(node, links, first.number))
+  const present = nodes.filter(node => node.addresses.size > 0)
   for (const node of nodes) {
     if (node.addresses.size === 0) {
       settings.warn(`node ${node.nodeId || node.position} of the nodelist has no ring0_addr and is left out.`)
@@ -120,7 +120,8 @@ export function readNodelist(
     nodeId: local.nodeId,
     localNodePosition: local.position,
     ...(local.name === undefined ? {} : { localName: local.name }),
-    members,
+    members: present.map(node => memberOf(node, links, first.number)),
+    memberKeys: present.map(node => [...node.rings.values()][0]?.key ?? ''),
     links: drafts,
     bindAddress: first.localAddress,
     nodesOnLinkZero: nodes.filter(node => node.addresses.has(0)).length,

@@ -97,8 +97,16 @@ export function readPriority(text: string): SchedulingConfiguration['priority'] 
   return integer(text, -0x80000000, 0x7fffffff)
 }
 
-/** One line for each thing of an old file that has no effect here. */
-export function warnAboutOldKeys(settings: Settings, services: readonly ServiceDeclaration[]): void {
+/** One line for each thing of an old file, or of its environment, that has no effect here. */
+export function warnAboutOldKeys(
+  settings: Settings,
+  services: readonly ServiceDeclaration[],
+  environment: Readonly<Record<string, string | undefined>>,
+): void {
+  const parser = environment.COROSYNC_DEFAULT_CONFIG_IFACE
+  if (parser !== undefined && parser !== 'corosync_parser') {
+    settings.warn(`COROSYNC_DEFAULT_CONFIG_IFACE=${parser} is ignored: there are no configuration plug-ins.`)
+  }
   const ignored = (key: string, unless: readonly string[], why: string) => {
     const value = settings.given(key)
     if (value !== undefined && !unless.includes(value)) settings.warn(`${key}: ${value} is ignored: ${why}.`, key)

@@ -138,7 +138,7 @@ export const SCHEMA: readonly KeySchema[] = [
   // --- totem: identity and transport
   key('totem.version', 'u32', '1 2 3', '', 'refused', 'honour', 'Version of the file format; has to be 2.', RO),
   key('totem.cluster_name', 'str', '2 3', '', 'refused', 'honour', 'Name of the cluster; the multicast address is made from it when none is given.', RO),
-  key('totem.config_version', 'u64', '2 3', '0', 'live', 'honour', 'Version of this file; told to the other nodes, a node with an older file than the others warns.'),
+  key('totem.config_version', 'u64', '2 3', '0', 'live', 'honour', 'Version of this file. A node that joins others with a newer one ends.'),
   key('totem.wire', 'str', 'project', '3', 'refused', 'honour', 'Wire generation spoken on the ring; every node needs the same. Only 3 runs so far.', { words: parserWords('Invalid totem.wire. Should be 3, 2.4 or 1.4', '3', '2.4', '1.4') }),
   key('totem.nodeid', 'u32', '1 2 3', '(from address)|(from address)|', 'refused', 'honour', 'Own node id in files without a nodelist; otherwise ignored with a warning.', { ro: true, zero: 'default' }),
   key('totem.clear_node_high_bit', 'str', '1 2 3', 'no', 'refused', 'honour', '`yes` clears the top bit of generated node ids.', RO),
@@ -159,7 +159,7 @@ export const SCHEMA: readonly KeySchema[] = [
   key('totem.keyfile', 'str', '1 2 3', '/etc/corosync/authkey', 'crypto', 'honour', 'File with the shared key; at least 128 bytes, the first 4096 count.', RO),
   key('totem.key', 'str', '1 2 3', '', 'crypto', 'honour', 'The shared key itself, used when keyfile is not set.', RO),
   // --- totem: timers and flow control
-  key('totem.token', 'u32', '1 2 3', '1000|1000|3000', 'live', 'honour', 'Token loss timeout, in ms, before the coefficient is added.', atLeast(30, 'token timeout')),
+  key('totem.token', 'u32', '1 2 3', '1000|1000|3000', 'live', 'honour', 'Token loss timeout before the coefficient is added, in ms.', atLeast(30, 'token timeout')),
   key('totem.token_coefficient', 'u32', '2 3', '0|650|650', 'live', 'honour', 'Added to the token timeout for every node beyond two of the nodelist, in ms; 0 switches it off.'),
   key('totem.token_warning', 'u32', '3', '75', 'live', 'honour', 'Share of the token timeout, in percent, after which a notice is logged; 0 switches it off.'),
   key('totem.token_retransmits_before_loss_const', 'u32', '1 2 3', '4', 'live', 'honour', 'How often the token is sent again before it counts as lost; token_retransmit and hold are made from it.', ZERO),
@@ -208,7 +208,7 @@ export const SCHEMA: readonly KeySchema[] = [
   key('totem.interface.knet_transport', 'str', '3', 'udp', 'links', 'later', 'Protocol of the link.', { cmap: `${LINK}knet_transport`, words: validatedWords("Unrecognised knet_transport. expected 'udp' or 'sctp'", 'udp', 'sctp') }),
   key('totem.interface.member.memberaddr', 'str', '1 2 3', '', 'start', 'honour', 'Address of a node (udpu without a nodelist); the only key allowed in a member section.', { cmap: `${LINK}member.<number>` }),
   // --- nodelist
-  key('nodelist.local_node_pos', 'u32', '2 3', '(found)', 'none', 'honour', 'Position of this node, written by the daemon; a value in the file is overwritten.', RO),
+  key('nodelist.local_node_pos', 'str', '2 3', '(found)', 'none', 'silent', 'Written by the daemon (u32): position of this node. A value in the file is overwritten.', RO),
   key('nodelist.node.ring*_addr', 'str', '2 3', '', 'live', 'honour', 'Address or name of the node on link 0 to 7.', { cmap: `${NODE}ring*_addr`, ro: true }),
   key('nodelist.node.nodeid', 'u32', '2 3', '(IPv4 of ring0_addr; knet: required)', 'live', 'honour', 'Node id; with knet required and below 65536.', { cmap: `${NODE}nodeid`, ro: true, zero: 'default' }),
   key('nodelist.node.name', 'str', '2 3', '', 'live', 'honour', 'Name of the node; compared with the host name, required with several links.', { cmap: `${NODE}name`, ro: true }),

@@ -63,12 +63,19 @@ export class Settings {
 
   /** The number in the file, or the default of the table, which has to be one. */
   number(key: string, path = key): number {
-    return this.givenNumber(key, path) ?? Number(this.default(path))
+    const value = this.givenNumber(key, path) ?? Number(this.default(path))
+    if (Number.isNaN(value)) throw new Error(`the default of ${path} is computed, not a number`)
+    return value
   }
 
   origin(key: string): ValueOrigin {
     const place = this.origins.get(key)
     return place === undefined ? { kind: 'default' } : { kind: 'file', place }
+  }
+
+  /** The same for a number, where 0 in the file may mean the default. */
+  numberOrigin(key: string, path = key): ValueOrigin {
+    return this.givenNumber(key, path) === undefined ? { kind: 'default' } : this.origin(key)
   }
 
   place(key: string | undefined): Place {

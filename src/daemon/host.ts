@@ -36,11 +36,9 @@ export async function resolveHost(path: string): Promise<HostInfo> {
   } catch {
     return plain
   }
-  const names = namesToResolve(bytes, plain)
-  // Names of nodes are among them only when the host's own name did not tell which node this is; only then does the
-  // reverse name of an address matter too.
+  const { names, reverse } = namesToResolve(bytes, plain)
   const reversed = new Map<string, string>()
-  if (names.length > 0) {
+  if (reverse) {
     await Promise.all(
       plain.interfaces.map(async own => {
         const found = await bounded(lookupService(own.address, 0))

@@ -3,7 +3,7 @@
 // In: a path. Out: the held file, or why not.
 
 import { closeSync, constants, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs'
-import { systemErrorText } from '../log/system-error.js'
+import { asSystemError, errorText } from '../config/errors.js'
 
 const PID_FILE_MODE = 0o640
 
@@ -30,9 +30,8 @@ export class PidFile {
     try {
       fd = openSync(path, constants.O_WRONLY | constants.O_CREAT, PID_FILE_MODE)
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
-      return { kind: denied ? 'denied' : 'failed', reason: systemErrorText(error) }
+      const denied = ['EACCES', 'EPERM', 'EROFS'].includes(asSystemError(error).code)
+      return { kind: denied ? 'denied' : 'failed', reason: errorText(error) }
     }
     try {
       if (!lock(fd)) {
@@ -43,7 +42,7 @@ export class PidFile {
       writeSync(fd, `${pid}\n`)
     } catch (error) {
       closeSync(fd)
-      return { kind: 'failed', reason: systemErrorText(error) }
+      return { kind: 'failed', reason: errorText(error) }
     }
     return { kind: 'held', file: new PidFile(path, fd) }
   }

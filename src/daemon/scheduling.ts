@@ -3,8 +3,8 @@
 // In: the wish, and the calls. Out: log lines for what could not be had. Memory is not locked here: see docs/architecture.md.
 
 import { existsSync, writeFileSync } from 'node:fs'
+import { errorText } from '../config/errors.js'
 import type { SchedulingConfiguration } from '../config/types.js'
-import { errnoText } from '../log/system-error.js'
 import type { LogSink } from '../log/types.js'
 
 /** The lowest nice number, the highest ordinary priority. */
@@ -22,6 +22,7 @@ export interface SchedulingCalls {
 }
 
 interface SystemCallFailure {
+  readonly code: string
   readonly errno: number
 }
 
@@ -54,7 +55,7 @@ function setNice(nice: number, calls: SchedulingCalls, log: LogSink): void {
 }
 
 function describe(failure: SystemCallFailure): string {
-  return `${errnoText(failure.errno)} (${failure.errno})`
+  return `${errorText(failure)} (${failure.errno})`
 }
 
 /** Version 1 of the control groups has a budget of realtime per group; version 2 has the file of the root group alone. */

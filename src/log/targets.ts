@@ -3,7 +3,7 @@
 // rather than stand still for it.
 
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { systemErrorText } from './system-error.js'
+import { errorNumber, errorText } from '../config/errors.js'
 
 /** Mode before the umask, as in the engine. */
 const LOG_FILE_MODE = 0o666
@@ -13,12 +13,8 @@ export class LogFileError extends Error {
   readonly code = 'LOGFILE'
 
   constructor(path: string, cause: unknown) {
-    super(`Can't open logfile '${path}' for reason: ${systemErrorText(cause)} (${systemErrorNumber(cause)})`, { cause })
+    super(`Can't open logfile '${path}' for reason: ${errorText(cause)} (${errorNumber(cause)})`, { cause })
   }
-}
-
-function systemErrorNumber(error: unknown): number {
-  return error instanceof Error && 'errno' in error && typeof error.errno === 'number' ? Math.abs(error.errno) : 0
 }
 
 /** A file that lines are appended to. Written at once: the process may end without another turn of its loop. */

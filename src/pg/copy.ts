@@ -1,5 +1,5 @@
-// Copying short and long byte ranges. A native copy costs a view object (50 to 100 ns whatever the length), a loop about
-// 2 ns per byte: below the crossover the loop is cheaper and makes no garbage.
+// Copying short and long byte ranges. A native copy costs a view object (50 to 100 ns whatever the length), a loop
+// about 2 ns per byte: below the crossover the loop is cheaper and makes no garbage.
 
 const LOOP_MAX = 40
 

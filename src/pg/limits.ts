@@ -1,6 +1,6 @@
-// How much a send queue takes (spec: totem 6.5, services 1.4): places that a message needs, reservations made for requests before they
-// are handled, and the level that throttles clients. In: sizes and fill. Out: yes, no, and a level.
-// Must not know: who asks. The numbers are those of corosync, so that clients meet the same limits.
+// How much a send queue takes (spec: totem 6.5, services 1.4): places that a message needs, reservations made for
+// requests before they are handled, and the level that throttles clients. In: sizes and fill. Out: yes, no, and a
+// level. Must not know: who asks. The numbers are those of corosync, so that clients meet the same limits.
 
 import type { FrameQueue } from './types.js'
 
@@ -30,8 +30,8 @@ export class QueueLimits {
   }
 
   /**
-   * Reserves places for a request of this many bytes: their number, to be released when the request has been handled; 0 when there
-   * are too few at the moment; -1 when there will never be enough.
+   * Reserves places for a request of this many bytes: their number, to be released when the request has been handled;
+   * 0 when there are too few at the moment; -1 when there will never be enough.
    */
   reserve(bytes: number): number {
     if (bytes >= this.sizeLimit) return -1

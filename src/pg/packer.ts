@@ -4,8 +4,8 @@
 //
 // Rules of our sender, beyond what the format asks for:
 // - A message that fits a frame whole is never cut, so small ones cost no packet of their own for a tail.
-// - The last fragment of a message travels alone. A node that joined in the middle of the message throws that packet away as a whole (6.4);
-//   alone, it takes nothing with it that the joiner should have had.
+// - The last fragment of a message travels alone. A node that joined in the middle of the message throws that
+//   packet away as a whole (6.4); alone, it takes nothing with it that the joiner should have had.
 // - All packets of a long message but the last are exactly full, so that they can leave in one segmented send.
 
 import type { Frame } from '../totem/frame.js'
@@ -26,8 +26,8 @@ export class Packer {
   /** Longest packet, header included. */
   readonly #packetSize: number
 
-  // The open packet. The lengths stand before the data and their number is not known beforehand: places are reserved for as many messages as
-  // would fit if all were like the first, and the data is moved when that was wrong.
+  // The open packet. The lengths stand before the data and their number is not known beforehand: places are reserved
+  // for as many messages as would fit if all were like the first, and the data is moved when that was wrong.
   #frame: Frame | null = null
   #count = 0
   #reserved = 0

@@ -1,6 +1,6 @@
-// The process-group layer (spec: totem 6): messages of any length to named groups, over the ring's frames.
-// In from above: messages to one of the groups. In from below: packets in total order, and the phases of a configuration change.
-// Out: frames to the ring's queue, whole messages to the receiver. Must not know: services, membership rules.
+// The process-group layer (spec: totem 6): messages of any length to named groups, over the ring's frames. In from
+// above: messages to one of the groups. In from below: packets in total order, and the phases of a configuration
+// change. Out: frames to the ring's queue, whole messages to the receiver. Must not know: services, membership rules.
 
 import {
   addressesGroup,

@@ -1,9 +1,9 @@
 // The receiving half of the process-group layer: takes packets apart and puts cut messages together again, per
-// originating node (spec: totem 6.4, 6.6). In: packets in total order. Out: whole messages, in place where they arrived whole.
-// Must not know: groups, services, why a configuration changed.
+// originating node (spec: totem 6.4, 6.6). In: packets in total order. Out: whole messages, in place where they
+// arrived whole. Must not know: groups, services, why a configuration changed.
 //
-// A node that joins in the middle of a message throws away every packet up to and including the one that holds the message's
-// end. All joiners do the same, so what else that packet holds is lost to all of them alike.
+// A node that joins in the middle of a message throws away every packet up to and including the one that holds the
+// message's end. All joiners do the same, so what else that packet holds is lost to all of them alike.
 
 import { PROCESSOR_COUNT_MAX } from '../wire/generation.js'
 import { checkPacket, packetContinuation, packetDataOffset, packetFragmented, pieceLength } from '../wire/pg.js'

@@ -28,9 +28,9 @@ export type GroupBit = (typeof Group)[keyof typeof Group]
 
 export interface MessageReceiver {
   /**
-   * A whole message in total order. `groups` has the bits of the groups that it names; `little` is the byte order in which its origin
-   * wrote it. The bytes are valid for the length of the call and must not be changed: the ring may have to send
-   * the frame again as it is.
+   * A whole message in total order. `groups` has the bits of the groups that it names; `little` is the byte order in
+   * which its origin wrote it. The bytes are valid for the length of the call and must not be changed: the ring may
+   * have to send the frame again as it is.
    */
   receive(groups: number, buf: Uint8Array, off: number, len: number, origin: number, little: boolean): void
 }

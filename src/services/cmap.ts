@@ -1,6 +1,6 @@
-// The configuration map's part on the ring, service 0: every synchronisation tells each node's totem.config_version, and a node that
-// first meets others with a newer one ends (spec: services 7.4). In: versions of the members. Out: its own, and at most
-// one request to shut down. Must not know: the map itself.
+// The configuration map's part on the ring, service 0: every synchronisation tells each node's totem.config_version,
+// and a node that first meets others with a newer one ends (spec: services 7.4). In: versions of the members. Out:
+// its own, and at most one request to shut down. Must not know: the map itself.
 
 import type { LogSink } from '../log/types.js'
 import type { SyncSteps } from '../sync/types.js'
@@ -65,7 +65,7 @@ export class CmapService implements Service {
     const message = readCmapMcast(buf, off, len, little)
     if (message === undefined) return
     const version = message.configVersion ?? 0
-    if (origin !== this.#options.port.nodeId && version > this.#highest) this.#highest = version
+    if (version > this.#highest) this.#highest = version
     this.#options.versionReceived?.(origin, version)
   }
 

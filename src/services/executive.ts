@@ -21,7 +21,10 @@ export interface ExecutiveOptions {
   /** Largest frame that a link carries, in bytes (TotemParameters.netMtu). */
   readonly netMtu: number
   readonly log: LogSink
-  /** Sends that were refused (TRY_AGAIN) are worth another try. Called after a token or at the end of a synchronisation. */
+  /**
+   * Sends that were refused (TRY_AGAIN) are worth another try. Called after a token or at the end of a
+   * synchronisation.
+   */
   readonly ready: () => void
   /** A synchronisation is complete; called after services may send again. */
   readonly completed?: () => void

@@ -1,7 +1,8 @@
-// The one door through which services send (spec: totem 6.6, 11.3). While a synchronisation runs only its own messages pass. Ordinary ones
-// are refused, and those that cannot be refused (a leave for a client that is gone) wait here: one that got into the
-// queue of the transitional phase behind this node's last barrier would be delivered in the wrong phase.
-// In: messages of services. Out: messages to process groups, and one call when it is worth trying again.
+// The one door through which services send (spec: totem 6.6, 11.3). While a synchronisation runs only its own
+// messages pass. Ordinary ones are refused, and those that cannot be refused (a leave for a client that is gone) wait
+// here: one that got into the queue of the transitional phase behind this node's last barrier would be delivered in
+// the wrong phase. In: messages of services. Out: messages to process groups, and one call when it is worth trying
+// again.
 
 import type { ProcessGroups } from '../pg/process-groups.js'
 import { Group } from '../pg/types.js'
@@ -28,7 +29,10 @@ export class Outbox implements RingPort {
   readonly #ready: () => void
   /** Closed from start and from each change until synchronisation is complete. */
   #open = false
-  /** Messages that wait for the door to open or for room, oldest first. Their number is bounded by that of local clients. */
+  /**
+   * Messages that wait for the door to open or for room, oldest first. Their number is bounded by that of local
+   * clients.
+   */
   #held: Uint8Array[] = []
   /** Length of the longest message refused since the last call of `ready`; -1: none was. */
   #refused = -1

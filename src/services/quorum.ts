@@ -1,5 +1,5 @@
-// The quorum service's part in synchronisation, service 3: it sends nothing and keeps the last membership, to say who has come and who has gone
-// (spec: services 3.2). In: the members of each ring. Out: log lines. Must not know: votes.
+// The quorum service's part in synchronisation, service 3: it sends nothing and keeps the last membership, to say who
+// has come and who has gone (spec: services 3.2). In: the members of each ring. Out: log lines. Must not know: votes.
 
 import type { LogSink } from '../log/types.js'
 import type { SyncSteps } from '../sync/types.js'
@@ -21,7 +21,7 @@ export class QuorumService implements Service {
     this.sync = {
       init: (transitional, members) => {
         this.#coming = members
-        const left = this.#members.filter(node => !transitional.includes(node) || !members.includes(node))
+        const left = this.#members.filter(node => !transitional.includes(node))
         // One that has been away and is back is both: it left, and it joined.
         const joined = members.filter(node => !this.#members.includes(node) || left.includes(node))
         logNodes(log, 'members', members)

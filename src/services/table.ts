@@ -1,6 +1,6 @@
-// The table of services: takes cluster messages to the function they name, and knows in which order services start and end
-// (spec: totem 11.2, services 1.1, 1.5). In: messages of group `a` in total order. Out: calls of handlers, counters.
-// Must not know: what any message means.
+// The table of services: takes cluster messages to the function they name, and knows in which order services start
+// and end (spec: totem 11.2, services 1.1, 1.5). In: messages of group `a` in total order. Out: calls of handlers,
+// counters. Must not know: what any message means.
 
 import type { LogSink } from '../log/types.js'
 import type { ConfigurationChange } from '../totem/types.js'

@@ -9,8 +9,9 @@ export interface RingHandler {
   /** Shorter messages are dropped before they get here. */
   readonly minLength: number
   /**
-   * The message, header first, in total order; the sender's own come the same way. `little` is the byte order that it is written in.
-   * The bytes are valid for the length of the call and must not be changed: they may lie in a frame that has to be sent again.
+   * The message, header first, in total order; the sender's own come the same way. `little` is the byte order that it
+   * is written in. The bytes are valid for the length of the call and must not be changed: they may lie in a frame
+   * that has to be sent again.
    */
   receive(buf: Uint8Array, off: number, len: number, origin: number, little: boolean): void
 }
@@ -37,8 +38,8 @@ export interface RingPort {
   /** The byte order in which this node writes its messages. */
   readonly littleEndian: boolean
   /**
-   * An ordinary message of two parts. False when it cannot go now, because the queue is full or a synchronisation runs: the
-   * caller is to be told to try again, and `ready` of the executive says when.
+   * An ordinary message of two parts. False when it cannot go now, because the queue is full or a synchronisation
+   * runs: the caller is to be told to try again, and `ready` of the executive says when.
    */
   send(head: Uint8Array, headOff: number, headLen: number, body: Uint8Array, bodyOff: number, bodyLen: number): boolean
   /** A message that is part of a synchronisation; false when the queue is full. */

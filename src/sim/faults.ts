@@ -119,24 +119,49 @@ export function carryOut(target: FaultTarget, now: number, fault: Fault): void {
       })
       break
     }
-    case 'crash':
-    case 'leave': {
+    case 'crash': {
       const host = target.hosts[fault.host]!
       if (host.state === 'down') break
-      if (fault.kind === 'crash') host.crash()
-      else host.leave(now)
-      const incarnation = host.incarnation
-      later(fault.forMs, at => {
-        if (host.state !== 'down' || host.incarnation !== incarnation) return
-        target.tell(at, `node ${host.nodeId} starts`)
-        host.start(at)
-      })
+      host.crash()
+      startAgain(target, now + fault.forMs, host)
+      break
+    }
+    case 'leave': {
+      const host = target.hosts[fault.host]!
+      if (host.state === 'down' || host.isLeaving) break
+      host.prepareToLeave(now)
+      leaveOnceDrained(target, now, now + LAST_WORDS_MS, fault.forMs, host)
       break
     }
     case 'interface':
       target.hosts[fault.host]!.interfaceChanged(now)
       break
   }
+}
+
+/** A leaving node waits so long for its services' last words to come back, and looks so often. */
+const LAST_WORDS_MS = 500
+const LAST_WORDS_POLL_MS = 2
+
+function leaveOnceDrained(target: FaultTarget, now: number, patience: number, forMs: number, host: SimHost): void {
+  if (host.drained || now >= patience) {
+    host.leave(now)
+    startAgain(target, now + forMs, host)
+    return
+  }
+  const { incarnation } = host
+  target.queue.pushAction(now + LAST_WORDS_POLL_MS, at => {
+    if (host.state !== 'down' && host.incarnation === incarnation) leaveOnceDrained(target, at, patience, forMs, host)
+  })
+}
+
+function startAgain(target: FaultTarget, when: number, host: SimHost): void {
+  const { incarnation } = host
+  target.queue.pushAction(when, at => {
+    if (!target.faulty || host.state !== 'down' || host.incarnation !== incarnation) return
+    target.tell(at, `node ${host.nodeId} starts`)
+    host.start(at)
+  })
 }
 
 export function describeFault(hosts: readonly { readonly nodeId: number }[], fault: Fault): string {

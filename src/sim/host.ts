@@ -27,6 +27,8 @@ export interface HostEvents {
   shutdownRequested(host: SimHost, reason: string): void
   /** The node is up, no datagram has reached it yet. */
   started(host: SimHost): void
+  /** The node is about to leave in order: what runs on it ends first. */
+  leaving(host: SimHost): void
   /** The incarnation has ended; nothing of it will happen any more. */
   ended(host: SimHost, how: 'crashed' | 'left'): void
 }
@@ -42,6 +44,8 @@ export class SimHost {
   /** Number under which the checker knows the running incarnation. */
   process = -1
   node: SimNode | undefined
+  /** Between the halves of an orderly end. */
+  isLeaving = false
   /** The disk. */
   ringSequence = 0
   /** Virtual time, as the whole simulation sees it. */
@@ -101,6 +105,21 @@ export class SimHost {
   crash(): void {
     if (this.state === 'down') return
     this.#end('crashed')
+  }
+
+  /** First half of an orderly end. */
+  prepareToLeave(now: number): void {
+    if (this.state === 'down' || this.isLeaving) return
+    this.isLeaving = true
+    if (this.state === 'paused') this.resume(now, true)
+    this.now = now
+    this.#events.leaving(this)
+    this.node?.prepareToLeave?.(now + this.#clockOffset)
+    this.touched()
+  }
+
+  get drained(): boolean {
+    return this.node?.drained ?? true
   }
 
   leave(now: number): void {
@@ -178,6 +197,7 @@ export class SimHost {
 
   #end(how: 'crashed' | 'left'): void {
     this.state = 'down'
+    this.isLeaving = false
     this.deadline = Number.POSITIVE_INFINITY
     this.node = undefined
     this.#services = undefined

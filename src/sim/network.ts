@@ -193,7 +193,7 @@ export class Network {
     let datagram: Datagram | undefined
     if (len <= POOLED_SIZE) datagram = this.#spare.pop()
     if (datagram === undefined) {
-      const room = len <= POOLED_SIZE ? POOLED_SIZE : len
+      const room = Math.max(len, POOLED_SIZE)
       datagram = { buf: new Uint8Array(room), len: 0, from: 0, holders: 0 }
     }
     const target = datagram.buf

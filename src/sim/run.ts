@@ -1,5 +1,6 @@
 // The laboratory's front door: runs a seed. Chooses the engine and the wire; everything else follows from the scenario.
 
+import { ClusterNode } from '../node/node.js'
 import { createGeneration3 } from '../wire/generation3.js'
 import { RingNode } from './ring-node.js'
 import { generateScenario, type Scenario, type ScenarioOptions } from './scenario.js'
@@ -7,7 +8,16 @@ import type { SimNodeFactory } from './sim-node.js'
 import { type RunResult, Simulation, type SimulationOptions } from './simulation.js'
 
 export function factoryFor(scenario: Scenario): SimNodeFactory {
-  return (config, services) => new RingNode(config, services, { firstSeq: scenario.firstSeq })
+  const { firstSeq } = scenario
+  if (scenario.engine === 'ring') return (config, services) => new RingNode(config, services, { firstSeq })
+  return (config, services) =>
+    new ClusterNode({
+      config: { ...config, configVersion: 0 },
+      output: services.output,
+      random: services.random,
+      observer: services.observer,
+      firstSeq,
+    })
 }
 
 export function runScenario(scenario: Scenario, options: Partial<SimulationOptions> = {}): RunResult {

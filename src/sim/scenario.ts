@@ -85,12 +85,15 @@ export function defaultTimers(nodes: number): TotemParameters {
 }
 
 /**
- * L1: the bound after the end of the faults. A processor may first have to notice that its ring is gone (token), then
+ * L1: the bounds after the end of the faults. A processor may first have to notice that its ring is gone (token), then
  * wait for processors that others still call failed (consensus), and again after the first merge, which late packets
- * of old rings disturb.
+ * of old rings disturb. In a large cluster more fragments meet, each with failed lists of its own.
  */
 const SETTLE_ROUNDS = 6
-const SETTLE_CHANGES = 6
+const SETTLE_CHANGES = 4
+
+/** Rings that begin here wrap after 512 packets (spec: totem 5). */
+const NEAR_WRAP = 0xfffffe00
 
 const CLUSTER_SIZES = [1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8, 9, 12, 16]
 
@@ -116,7 +119,7 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
       () => (options.mixedByteOrder ?? true) && seed % 4 === 0 && prng.chance(0.5),
     ),
     totem,
-    firstSeq: engine === 'ring' ? (options.firstSeq ?? (prng.chance(0.2) ? 0xfffffe00 : 0)) : 0,
+    firstSeq: options.firstSeq ?? (prng.chance(0.2) ? NEAR_WRAP : 0),
     startMs: Array.from({ length: nodes }, () => prng.between(0, together ? 5 : warmUpMs)),
     conditions: chooseConditions(prng, faults),
     faults: chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale),
@@ -124,7 +127,7 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     stayDown: chooseStayDown(prng, nodes, faults),
     workload: chooseWorkload(prng, nodes, scale),
     settleMs: SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs),
-    settleChanges: SETTLE_CHANGES,
+    settleChanges: SETTLE_CHANGES + Math.ceil(nodes / 2),
   }
 }
 

@@ -15,6 +15,9 @@ export interface SimNode {
   /** When `expire` wants to be called; a value at or before the present means as soon as possible. */
   nextDeadline(): number
   interfaceChanged(now: number): void
+  /** First half of an orderly end: services say their last words. `leave` follows once `drained`, or after a while. */
+  prepareToLeave?(now: number): void
+  readonly drained?: boolean
   /** Leaves the ring in order. The host takes the node down afterwards. */
   leave(now: number): void
   /** Closed process groups, where the node offers them. */

@@ -114,7 +114,7 @@ export class Simulation implements FaultTarget, HostEvents {
       hash: this.hash,
       processOf: (host: SimHost) => this.#process(host),
       fail: (property: string, host: SimHost, text: string) => this.#fail(property, host.nodeId, text),
-      tell: (now: number, host: SimHost, text: string) => this.#story?.(now, host.nodeId, text),
+      tell: (now: number, host: SimHost, text: () => string) => this.#story?.(now, host.nodeId, text()),
     }
     this.workload = scenario.engine === 'ring' ? new RawWorkload(context) : new ProgramWorkload(context)
   }
@@ -171,6 +171,7 @@ export class Simulation implements FaultTarget, HostEvents {
     this.network.heal(this.now)
     for (const host of this.hosts) {
       if (host.state === 'paused') host.resume(this.now, true)
+      if (host.isLeaving) host.leave(this.now)
     }
     for (const host of this.hosts) {
       if (host.state === 'down' && !stayDown.includes(host.index)) host.start(this.now)
@@ -316,6 +317,10 @@ export class Simulation implements FaultTarget, HostEvents {
       `starts, incarnation ${host.incarnation}, disk ${host.ringSequence.toString(16)}`,
     )
     this.workload.hostStarted(host.now, host)
+  }
+
+  leaving(host: SimHost): void {
+    this.workload.hostLeaving(host)
   }
 
   ended(host: SimHost, how: 'crashed' | 'left'): void {

@@ -1,6 +1,8 @@
 // What happened in a run, in two forms: a hash over everything (two runs are the same run exactly when their hashes are
 // equal) and, on request, a story for a reader. In: events of the hosts, in order. Must not know: what is right.
 
+import type { Violation } from './checker/model.js'
+
 /** Hash of bytes, to recognise a payload again. Not against malice. */
 export function hashBytes(buf: Uint8Array, off: number, len: number): number {
   let hash = 0x811c9dc5 ^ len
@@ -56,4 +58,12 @@ export type StoryTeller = (now: number, nodeId: number, text: string) => void
 export function formatStoryLine(now: number, nodeId: number, text: string): string {
   const who = nodeId === 0 ? 'lab' : `node ${nodeId}`
   return `${(now / 1000).toFixed(6).padStart(11)}  ${who.padEnd(8)} ${text}`
+}
+
+/** One line about a run that failed; its seed is all that is needed to see it again. */
+export function formatFailure(result: { readonly seed: number; readonly violations: readonly Violation[] }): string {
+  const first = result.violations[0]
+  if (first === undefined) return `seed ${result.seed} passed`
+  const where = `${(first.time / 1000).toFixed(6)} s${first.nodeId === 0 ? '' : ` node ${first.nodeId}`}`
+  return `seed ${result.seed} ${first.property} at ${where}: ${first.text}`
 }

@@ -1,7 +1,7 @@
-// The barrier between a configuration change and ordinary service (spec: totem 10, services 1.6): all members agree on the list
-// of services, then take one after the other through "everybody sends its share, everybody has got all shares, activate".
-// In: configuration changes, messages of group `sync`, the moment after each token. Out: messages, calls of the services' steps.
-// Must not know: what the services exchange.
+// The barrier between a configuration change and ordinary service (spec: totem 10, services 1.6): all members agree
+// on the list of services, then take one after the other through "everybody sends its share, everybody has got all
+// shares, activate". In: configuration changes, messages of group `sync`, the moment after each token. Out: messages,
+// calls of the services' steps. Must not know: what the services exchange.
 
 import type { LogSink } from '../log/types.js'
 import type { RingIdentity } from '../totem/types.js'
@@ -21,8 +21,8 @@ import {
 import type { SyncService, SyncStats, SyncSteps } from './types.js'
 
 /**
- * `idle`: no ring to synchronise. `build`: service lists are coming in. `process`: the current service sends its share, after
- * each token. `barrier`: all has been sent, the others' barriers are awaited.
+ * `idle`: no ring to synchronise. `build`: service lists are coming in. `process`: the current service sends its
+ * share, after each token. `barrier`: all has been sent, the others' barriers are awaited.
  */
 export type SyncState = 'idle' | 'build' | 'process' | 'barrier'
 
@@ -57,6 +57,11 @@ export class Synchronisation {
   #ring: RingIdentity = { nodeId: 0, seq: 0 }
   #members: readonly number[] = []
   #transitional: readonly number[] = []
+  /**
+   * Per service that has not been activated since: who came along through every ring from its last activation on. A
+   * node that was away during a ring whose synchronisation did not finish has been away.
+   */
+  readonly #alongSince = new Map<SyncService, readonly number[]>()
   /** Members whose build message or barrier of the current step has come. */
   readonly #marked = new Set<number>()
   #services: SyncService[] = []
@@ -112,7 +117,12 @@ export class Synchronisation {
     this.#sendBuild()
     const cameAlong = this.#transitional.filter(node => members.includes(node))
     this.#output.log('debug', 'SYNC', 'call init for locally known services')
-    for (const service of this.#local) service.sync.init(cameAlong, members, ring)
+    for (const service of this.#local) {
+      const before = this.#alongSince.get(service)
+      const along = before === undefined ? cameAlong : cameAlong.filter(node => before.includes(node))
+      this.#alongSince.set(service, along)
+      service.sync.init(along, members, ring)
+    }
   }
 
   /** Called after each token has left. */
@@ -172,6 +182,7 @@ export class Synchronisation {
     const service = this.#services[this.#index]
     if (service !== undefined) {
       this.#output.log('debug', 'SYNC', `Committing synchronization for ${service.name}`)
+      this.#alongSince.delete(service)
       service.sync.activate()
     }
     this.#index++
@@ -209,7 +220,8 @@ export class Synchronisation {
   #abort(): void {
     if (this.#state === 'idle') return
     this.stats.aborted++
-    // The service in hand, whether it is still sending or already at its barrier. Those before it are active, those after it untouched.
+    // The service in hand, whether it is still sending or already at its barrier. Those before it are active, those
+    // after it untouched.
     if (this.#state !== 'build') this.#services[this.#index]?.sync.abort()
     this.#state = 'idle'
     this.#buildUnsent = false

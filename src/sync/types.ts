@@ -5,8 +5,8 @@ import type { RingIdentity } from '../totem/types.js'
 /** A service's part. All members walk through the services in the same order (spec: totem 10, services 1.6). */
 export interface SyncSteps {
   /**
-   * A new ring stands. `transitional`: those of its members that came along from this node's previous ring; empty on the very
-   * first ring. Whatever a round that was never finished has left behind is to be forgotten here.
+   * A new ring stands. `transitional`: those of its members that came along from this node's previous ring; empty on
+   * the very first ring. Whatever a round that was never finished has left behind is to be forgotten here.
    */
   init(transitional: readonly number[], members: readonly number[], ring: RingIdentity): void
   /** Sends this node's share; false to be called again after the next token, when the queue was full. */

@@ -1,6 +1,6 @@
 // A program under test as a child process: its output as it comes, a bounded wait for lines and for the end.
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
 export interface Ended {
   readonly code: number | null
@@ -17,8 +17,12 @@ export class Child {
   readonly #begun = performance.now()
   #waiting: (() => void)[] = []
 
-  constructor(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}) {
-    this.process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: Pick<SpawnOptions, 'env' | 'cwd' | 'uid' | 'gid'> = {},
+  ) {
+    this.process = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
     this.process.stdout?.on('data', data => {
       this.stdout += data
       this.#look()

@@ -1,6 +1,7 @@
-// A totally ordered ring in memory, without Totem: what a node's queue holds when its turn comes is delivered to all members of its ring in
-// one order. Membership changes are made by the test; they follow the order of an installation (spec: totem 4.6).
-// Stands below process groups, synchronisation and services where the ring itself is not the subject.
+// A totally ordered ring in memory, without Totem: what a node's queue holds when its turn comes is delivered to all
+// members of its ring in one order. Membership changes are made by the test; they follow the order of an installation
+// (spec: totem 4.6). Stands below process groups, synchronisation and services where the ring itself is not the
+// subject.
 
 import type { FrameQueue } from '../../src/pg/types.js'
 import { type Frame, FramePool } from '../../src/totem/frame.js'

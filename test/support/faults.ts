@@ -27,6 +27,9 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
+/** Three members hear some 180 messages a second, and a fault takes half a second at least. */
+const DELIVERIES_PER_FAULT_MIN = 50
+
 type Fault = 'kill' | 'stop' | 'cut' | 'one-way cut'
 const FAULTS: readonly Fault[] = ['kill', 'stop', 'cut', 'one-way cut']
 
@@ -89,7 +92,17 @@ export async function sufferFaults(testbed: Testbed, peers: readonly Peer[], opt
   }
 
   await endTraces(peers)
-  const violations = judge(peers.flatMap(peer => peer.traces()))
+  const traces = peers.flatMap(peer => peer.traces())
+  const delivered = traces.reduce(
+    (sum, trace) => sum + trace.epochs.reduce((n, epoch) => n + epoch.delivered.length, 0),
+    0,
+  )
+  const rings = new Set(traces.flatMap(trace => trace.epochs.map(epoch => epoch.ring)))
+  options.say(`${traces.length} traces, ${rings.size} rings, ${delivered} deliveries judged`)
+  // A judge of nothing finds nothing.
+  if (delivered < options.count * DELIVERIES_PER_FAULT_MIN)
+    throw new Error(`only ${delivered} deliveries were recorded`)
+  const violations = judge(traces)
   if (violations.length > 0)
     throw new Error(`seed ${options.seed}: ${violations.length} violations:\n${violations.slice(0, 20).join('\n')}`)
 }

@@ -1,4 +1,5 @@
-// Ends of the process-group layer for tests: one that collects what is delivered, and packets written by hand in either byte order.
+// Ends of the process-group layer for tests: one that collects what is delivered, and packets written by hand in
+// either byte order.
 
 import type { MessageReceiver } from '../../src/pg/types.js'
 import {

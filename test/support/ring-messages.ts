@@ -1,5 +1,6 @@
-// The multicasts of a capture, ring by ring in total order, down to the messages of services; and those messages in a form that can be
-// compared: written anew, so that padding and what else the C engine leaves as it was in memory is gone.
+// The multicasts of a capture, ring by ring in total order, down to the messages of services; and those messages in a
+// form that can be compared: written anew, so that padding and what else the C engine leaves as it was in memory is
+// gone.
 
 import { ProcessGroups } from '../../src/pg/process-groups.js'
 import { Group } from '../../src/pg/types.js'

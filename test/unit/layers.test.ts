@@ -10,7 +10,8 @@ const SRC = fileURLToPath(new URL('../../../src/', import.meta.url))
 
 /**
  * What each folder of src/ may import besides itself: folders, or single files of them. `log/types` is the vocabulary
- * of log lines; the rest of log/ writes them, and is not for cores. `config/types` is what a configuration comes to.
+ * of log lines; the rest of log/ writes them, and is not for cores. `config/types` is what a configuration comes to,
+ * `config/errors` the words of the C library.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   wire: [],
@@ -22,8 +23,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   node: ['services', 'sync', 'pg', 'totem', 'wire', 'log/types'],
   sim: ['node', 'services', 'sync', 'pg', 'totem', 'wire', 'log/types', 'config', 'knet', 'rrp'],
 
-  log: ['config/types', 'sys'],
-  config: ['totem', 'wire', 'log/types', 'net/ip'],
+  log: ['config/types', 'config/errors', 'sys'],
+  config: ['totem', 'wire', 'log/types'],
   crypto: ['wire', 'log/types', 'sys'],
   rrp: ['wire', 'totem', 'log/types'],
   knet: ['wire', 'totem', 'log/types', 'crypto', 'sys'],

@@ -1,6 +1,6 @@
 // One local process's handle on at most one group: the requests it can make in each state (spec: services 2.4, 2.10).
-// In: requests. Out: results, cluster messages. Nothing about the group changes here: a join holds when it comes back from the
-// ring. Must not know: member records, how requests reach it.
+// In: requests. Out: results, cluster messages. Nothing about the group changes here: a join holds when it comes back
+// from the ring. Must not know: member records, how requests reach it.
 
 import {
   CPG_MCAST_HEADER_LENGTH,
@@ -33,8 +33,9 @@ export type ConnectionState = 'unjoined' | 'joinStarted' | 'joinCompleted' | 'le
 export interface ConnectionHost {
   readonly port: RingPort
   /**
-   * Whether a handle can be used again once its own leave has been delivered, as the manual promises. The C engine never resets it: the
-   * handle keeps receiving the group's events and can join nothing any more. Only LocalConnection looks at this.
+   * Whether a handle can be used again once its own leave has been delivered, as the manual promises. The C engine
+   * never resets it: the handle keeps receiving the group's events and can join nothing any more. Only
+   * LocalConnection looks at this.
    */
   readonly reusableHandles: boolean
   readonly connections: readonly LocalConnection[]

@@ -1,6 +1,6 @@
-// The groups known on this node, found by name without allocating: every message asks. A group is known as long as it has
-// a member anywhere or a local connection. In: names as bytes. Out: Group objects, equal exactly when the names are.
-// Must not know: what members and connections do.
+// The groups known on this node, found by name without allocating: every message asks. A group is known as long as it
+// has a member anywhere or a local connection. In: names as bytes. Out: Group objects, equal exactly when the names
+// are. Must not know: what members and connections do.
 
 /** A group: its name, where its members are, and who listens here. */
 export class Group<Listener> {

@@ -1,8 +1,9 @@
-// Closed process groups, service 2 (spec: services 2): who is in which group, cluster-wide and in one order, and the delivery of
-// messages to the members here. In: cluster messages in total order, synchronisations, requests of local connections.
-// Out: events to local connections, cluster messages. Must not know: how local processes are connected.
+// Closed process groups, service 2 (spec: services 2): who is in which group, cluster-wide and in one order, and the
+// delivery of messages to the members here. In: cluster messages in total order, synchronisations, requests of local
+// connections. Out: events to local connections, cluster messages. Must not know: how local processes are connected.
 //
-// The member records change only in ring handlers and at activation, never in a request: that makes them equal on all nodes.
+// The member records change only in ring handlers and at activation, never in a request: that makes them equal on all
+// nodes.
 
 import type { LogSink } from '../../log/types.js'
 import type { SyncSteps } from '../../sync/types.js'
@@ -43,7 +44,10 @@ type LocalRecord = MemberRecord<LocalConnection>
 
 /** Entries of one join list, so that it stays within the longest message; a node with more members sends several. */
 export const JOIN_LIST_ENTRIES_MAX = 7000
-/** Entries kept of all join lists of one synchronisation. More than any cluster has members; bounds what a peer can make us keep. */
+/**
+ * Entries kept of all join lists of one synchronisation. More than any cluster has members; bounds what a peer can
+ * make us keep.
+ */
 export const STORED_ENTRIES_MAX = 1 << 20
 
 export interface CpgServiceOptions {
@@ -268,7 +272,8 @@ export class CpgService implements Service, ConnectionHost {
     const group = this.#groups.find(buf, nameOff, nameLen)
     if (group === null || group.listeners.length === 0) return null
     if (group.membersByNode.has(origin)) return group.listeners
-    if (this.stats.unknownNode++ === 0) this.#log('warning', 'CPG', `Unknown node -> we will not deliver message`)
+    if (this.stats.unknownNode++ === 0)
+      this.#log('warning', 'CPG', `Unknown node ${origin}: its message is not delivered`)
     return null
   }
 

@@ -79,6 +79,9 @@ export function checkRegular(
     if (!members.includes(member)) model.fail('C4', process, `${where}: ${member} came along and is not a member`)
   }
   if (move.from !== null) {
+    if (!move.members.includes(process.nodeId)) {
+      model.fail('C4', process, `${where}: others came along and have not counted it`)
+    }
     for (const other of move.installers) {
       if (!move.members.includes(other.nodeId)) {
         model.fail('C4', process, `${where}: ${other.nodeId} came along and is not in the transitional configuration`)

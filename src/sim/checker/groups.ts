@@ -18,6 +18,8 @@ export class Session {
   readonly process: Process
   /** Requested its leave, was closed, or its node ended. */
   ending: 'no' | 'leave' | 'closed' | 'node' = 'no'
+  /** Its leave may still be delivered when its node has ended meanwhile. */
+  askedToLeave = false
   /** Between the event of its own join and that of its own leave. */
   joined = false
   over = false
@@ -36,11 +38,13 @@ export class Session {
   /** Per sender pid: highest counter delivered here. */
   readonly highest: Map<number, number> = new Map()
   delivered = 0
-  /** Everything that this member was told on the present ring, as hashes. */
+  /** The membership events of the present ring and the packets with which they came, as hashes. */
   readonly log: number[] = []
   /** The replicated log: hash of the messages since the beginning that was agreed on; its length, -1 before. */
   replica = 0
   replicaLength = -1
+  /** Counter of the first own message that belongs to it. */
+  firstOfReplica = Number.POSITIVE_INFINITY
 
   constructor(pid: number, group: string, process: Process) {
     this.pid = pid
@@ -52,10 +56,15 @@ export class Session {
 export class GroupChecker {
   readonly sessions: Map<number, Session> = new Map()
   readonly #model: TraceModel
-  /** Per group and pair of moves: the longest log of a member that made them. */
+  /**
+   * Per process: the rings it went through since its group service was last synchronised before the present ring, and
+   * since it was last synchronised at all. Who has the same behind him is told the same.
+   */
+  readonly #paths: Map<Process, { entry: string; current: string }> = new Map()
+  /** Per group and path: the longest log of a member that went it. */
   readonly #logs: Map<string, { log: number[]; pid: number }> = new Map()
-  /** Per group: the message with which the replicated log begins. */
-  readonly #beginnings: Map<string, { pid: number; counter: number }> = new Map()
+  /** Per group: the message with which the replicated log begins, and the members that have to see it. */
+  readonly #beginnings: Map<string, { pid: number; counter: number; members: Session[] }> = new Map()
 
   constructor(model: TraceModel) {
     this.#model = model
@@ -77,11 +86,16 @@ export class GroupChecker {
 
   /** The replicated log of a group begins with this message. */
   beginReplica(session: Session, counter: number): void {
-    this.#beginnings.set(session.group, { pid: session.pid, counter })
+    const members = [...this.sessions.values()].filter(
+      other => other.group === session.group && other.joined && !other.over && other.process.alive,
+    )
+    for (const member of members) member.firstOfReplica = member === session ? counter : member.places.length
+    this.#beginnings.set(session.group, { pid: session.pid, counter, members })
   }
 
   ending(session: Session, how: 'leave' | 'closed' | 'node'): void {
     session.ending = how
+    if (how === 'leave') session.askedToLeave = true
     if (how !== 'leave') session.over = true
   }
 
@@ -97,12 +111,11 @@ export class GroupChecker {
     if (!receiver.synchronised) this.#fail('S1', receiver, `${what} before the end of the synchronisation`)
     const counter = this.#identify(receiver, sender, buf, off, len)
     receiver.delivered++
-    receiver.log.push((Math.imul(pid, 0x9e3779b1) ^ counter) | 0)
+    this.#replicate(receiver, sender, counter, len)
     if (counter === ANY) return
     receiver.expected.set(pid, counter + 1)
     receiver.highest.set(pid, counter)
     this.#checkPlace(receiver, sender, counter)
-    this.#replicate(receiver, sender, counter)
   }
 
   membershipChanged(receiver: Session, change: CpgMembershipChange): void {
@@ -143,7 +156,7 @@ export class GroupChecker {
     }
     before.clear()
     for (const member of change.members) before.set(member.pid, member.nodeId)
-    let hash = 0
+    let hash = receiver.process.view!.last
     for (const part of [change.members, change.left, change.joined]) {
       hash = Math.imul(hash, 31) + part.length
       for (const address of part) hash = Math.imul(hash ^ address.pid, 0x01000193) + address.reason
@@ -158,23 +171,23 @@ export class GroupChecker {
   /** The group service is synchronised on this ring. */
   ringChanged(receiver: Session, ring: RingIdentity): void {
     const view = receiver.process.view
-    if (view !== null && view.ring.nodeId === ring.nodeId && view.ring.seq === ring.seq) receiver.synchronised = true
+    if (view === null || view.ring.nodeId !== ring.nodeId || view.ring.seq !== ring.seq) return
+    receiver.synchronised = true
+    this.#pathOf(receiver.process).current = view.ring.name
   }
 
   /** `process` has installed a regular configuration: what its members saw on the ring before is complete (S3). */
   installed(process: Process): void {
-    const view = process.view!
-    const left = view.into?.from ?? null
-    const previous = left === null ? null : process.views.get(left)!
+    const { ring } = process.view!
+    const path = this.#pathOf(process)
     for (const session of this.sessions.values()) {
       if (session.process !== process || session.over) continue
       session.synchronised = false
-      if (previous !== null && session.joined) {
-        const origin = previous.into?.from?.name ?? '-'
-        this.#compare(session, `${session.group} ${origin} ${previous.ring.name} ${view.ring.name}`)
-      }
+      if (session.joined) this.#compare(session, `${session.group}: ${path.entry} > ${ring.name}`)
       session.log.length = 0
     }
+    path.entry = `${path.current} > ${ring.name}`
+    path.current = path.entry
   }
 
   /** Nothing is under way any more: every survivor has its own messages, members agree on members and on the log. */
@@ -189,13 +202,23 @@ export class GroupChecker {
       const group = living.get(session.group)
       if (group === undefined) living.set(session.group, [session])
       else group.push(session)
-      this.#compare(session, `${session.group} ${session.process.view?.into?.from?.name ?? '-'} end`)
+      this.#compare(session, `${session.group}: ${this.#pathOf(session.process).entry} to the end`)
       const next = session.expected.get(session.pid) ?? 0
       if (next !== session.places.length && session.places.length > 0) {
         this.#fail('D1', session, `sent ${session.places.length} messages to ${session.group}, got ${next} back`)
       }
     }
     for (const members of living.values()) this.#compareMembers(members)
+  }
+
+  #pathOf(process: Process): { entry: string; current: string } {
+    let path = this.#paths.get(process)
+    if (path === undefined) {
+      // Nobody else has this process's beginning behind him.
+      path = { entry: `process ${process.index}`, current: `process ${process.index}` }
+      this.#paths.set(process, path)
+    }
+    return path
   }
 
   #compareMembers(members: readonly Session[]): void {
@@ -206,13 +229,19 @@ export class GroupChecker {
       if (seen.length !== pids.length || pids.some(pid => !member.members.has(pid))) {
         this.#fail('S2', member, `sees {${seen.join(' ')}} in ${member.group}, there are {${pids.join(' ')}}`)
       }
-      if (!this.#beginnings.has(member.group)) continue
-      if (member.replicaLength !== first.replicaLength || member.replica !== first.replica) {
+    }
+    const beginning = this.#beginnings.get(first.group)
+    if (beginning === undefined) return
+    const sender = this.sessions.get(beginning.pid)!
+    for (const member of beginning.members) {
+      // It had asked to leave when the log began.
+      if (member.over) continue
+      if (member.replicaLength !== sender.replicaLength || member.replica !== sender.replica) {
         this.#fail(
           'D2',
           member,
-          `replicated log of ${member.group} has ${member.replicaLength} entries, that of ${first.pid} ` +
-            `${first.replicaLength}${member.replicaLength === first.replicaLength ? ' others' : ''}`,
+          `replicated log of ${member.group} has ${member.replicaLength} entries, that of ${sender.pid} ` +
+            `${sender.replicaLength}${member.replicaLength === sender.replicaLength ? ' others' : ''}`,
         )
       }
     }
@@ -253,7 +282,12 @@ export class GroupChecker {
     }
   }
 
-  #replicate(receiver: Session, sender: Session, counter: number): void {
+  /**
+   * Counts are messages sent since the beginning: an earlier one may straddle the last change. Short messages do not
+   * count, not every receiver can tell which they are.
+   */
+  #replicate(receiver: Session, sender: Session, counter: number, len: number): void {
+    if (len < MESSAGE_HEADER_LENGTH || counter < sender.firstOfReplica) return
     const beginning = this.#beginnings.get(receiver.group)
     if (beginning !== undefined && beginning.pid === sender.pid && beginning.counter === counter) {
       receiver.replica = 0
@@ -265,7 +299,10 @@ export class GroupChecker {
     receiver.replicaLength++
   }
 
-  /** Logs of members that made the same moves end alike: a later joiner has only the end of it. */
+  /**
+   * S3 for membership events: logs of members that made the same moves end alike (a later joiner has only the end).
+   * Messages are not compared here: one whose fragments straddle a change may be for some of them only.
+   */
   #compare(session: Session, key: string): void {
     const known = this.#logs.get(key)
     if (known === undefined) {
@@ -302,7 +339,7 @@ export class GroupChecker {
     const ending = this.sessions.get(left.pid)?.ending
     const what = `${left.nodeId}:${left.pid} left ${receiver.group} for reason ${left.reason}`
     if (left.reason === CpgReason.LEAVE) {
-      if (ending !== 'leave') this.#fail('S5', receiver, `${what} without asking for it`)
+      if (!this.sessions.get(left.pid)?.askedToLeave) this.#fail('S5', receiver, `${what} without asking for it`)
     } else if (left.reason === CpgReason.PROCDOWN) {
       if (ending === 'no' || ending === undefined) this.#fail('S5', receiver, `${what}, but it runs`)
     } else if (left.reason === CpgReason.NODEDOWN) {

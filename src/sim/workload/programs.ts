@@ -1,11 +1,17 @@
 // The workload of whole nodes: programs that join closed process groups, send messages of every size singly and in
 // bursts, leave, or die. What they ask for and what they are told goes to the checker of groups.
 
-import { CPG_MAX_ATOMIC_LENGTH, type CpgConnection, type CpgListener } from '../../services/cpg/types.js'
+import {
+  CPG_MAX_ATOMIC_LENGTH,
+  type CpgAddress,
+  type CpgConnection,
+  type CpgListener,
+  type CpgMembershipChange,
+} from '../../services/cpg/types.js'
 import { CsError, type CsErrorCode } from '../../services/errors.js'
 import type { Session } from '../checker/groups.js'
 import type { SimHost } from '../host.js'
-import { LONGEST_MESSAGE, randomPlace, writeMessage } from './message.js'
+import { LONGEST_MESSAGE, MESSAGE_HEADER_LENGTH, randomPlace, writeMessage } from './message.js'
 import type { Workload, WorkloadContext } from './types.js'
 
 /** Pause before a request that has to wait is tried again. */
@@ -18,6 +24,8 @@ class Program {
   readonly group: string
   connection: CpgConnection | undefined
   session: Session | undefined
+  /** Cut off, because its node leaves or has ended. */
+  ended = false
 
   constructor(host: SimHost, group: string) {
     this.host = host
@@ -27,7 +35,7 @@ class Program {
 
   /** The node that the program talks to is still the same one. */
   get alive(): boolean {
-    return this.host.state !== 'down' && this.host.incarnation === this.incarnation
+    return !this.ended && this.host.state !== 'down' && this.host.incarnation === this.incarnation
   }
 }
 
@@ -57,13 +65,12 @@ export class ProgramWorkload implements Workload {
     }
   }
 
+  hostLeaving(host: SimHost): void {
+    this.#endPrograms(host, 'closed')
+  }
+
   hostEnded(host: SimHost): void {
-    for (const program of this.#programs) {
-      if (program.host === host && program.session !== undefined && !program.session.over) {
-        this.#context.groups.ending(program.session, 'node')
-      }
-    }
-    this.#programs = this.#programs.filter(program => program.host !== host)
+    this.#endPrograms(host, 'node')
   }
 
   settled(now: number): void {
@@ -82,6 +89,15 @@ export class ProgramWorkload implements Workload {
       if ((session.expected.get(session.pid) ?? 0) !== session.places.length) return false
     }
     return true
+  }
+
+  #endPrograms(host: SimHost, how: 'closed' | 'node'): void {
+    for (const program of this.#programs) {
+      if (program.host !== host) continue
+      program.ended = true
+      if (program.session !== undefined && !program.session.over) this.#context.groups.ending(program.session, how)
+    }
+    this.#programs = this.#programs.filter(program => program.host !== host)
   }
 
   #again(now: number, program: Program, afterMs: number): void {
@@ -127,7 +143,7 @@ export class ProgramWorkload implements Workload {
       connection.close()
       return this.#mayTryAgain(program, 'join', code)
     }
-    this.#context.tell(now, program.host, `program ${pid} asks to join ${program.group}`)
+    this.#context.tell(now, program.host, () => `program ${pid} asks to join ${program.group}`)
     program.connection = connection
     program.session = session
     return true
@@ -149,9 +165,9 @@ export class ProgramWorkload implements Workload {
     return true
   }
 
-  #send(program: Program, session: Session): boolean {
+  #send(program: Program, session: Session, atLeast = 0): boolean {
     const { groups, prng } = this.#context
-    const length = this.#chooseLength()
+    const length = Math.max(atLeast, this.#chooseLength())
     const place = randomPlace(prng)
     writeMessage(this.#scratch, session.pid, session.places.length, place, length)
     const code = program.connection!.mcast(this.#scratch, 0, length)
@@ -184,7 +200,7 @@ export class ProgramWorkload implements Workload {
       if (!session.joined || session.ending !== 'no') continue
       const counter = session.places.length
       program.host.now = now
-      const sent = this.#send(program, session)
+      const sent = this.#send(program, session, MESSAGE_HEADER_LENGTH)
       program.host.touched()
       if (sent) groups.beginReplica(session, counter)
       else queue.pushAction(now + RETRY_MS, at => this.#beginReplica(at, group))
@@ -216,13 +232,26 @@ export class ProgramWorkload implements Workload {
         if (!live()) return
         hash.add(session.pid)
         for (const member of change.members) hash.add(member.pid)
+        this.#context.tell(program.host.now, program.host, () => describeChange(session, change))
         groups.membershipChanged(session, change)
       },
       ringChanged: (ring, members) => {
         if (!live()) return
         hash.add(session.pid ^ members.length)
+        this.#context.tell(
+          program.host.now,
+          program.host,
+          () => `program ${session.pid} is told of ring ${ring.nodeId}.${ring.seq.toString(16)}`,
+        )
         groups.ringChanged(session, ring)
       },
     }
   }
+}
+
+function describeChange(session: Session, change: CpgMembershipChange): string {
+  const list = (addresses: readonly CpgAddress[], sign: string) =>
+    addresses.map(({ nodeId, pid, reason }) => ` ${sign}${nodeId}:${pid}${reason === 0 ? '' : `/${reason}`}`).join('')
+  const members = list(change.members, '').trim()
+  return `program ${session.pid} sees ${session.group} [${members}]${list(change.left, '-')}${list(change.joined, '+')}`
 }

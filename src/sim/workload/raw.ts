@@ -26,6 +26,8 @@ export class RawWorkload implements Workload {
     this.#again(now, host)
   }
 
+  hostLeaving(): void {}
+
   hostEnded(): void {}
 
   settled(): void {}

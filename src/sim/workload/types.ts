@@ -19,13 +19,16 @@ export interface WorkloadContext {
   processOf(host: SimHost): Process
   /** Something that must not happen, outside the named properties. */
   fail(property: string, host: SimHost, text: string): void
-  tell(now: number, host: SimHost, text: string): void
+  /** A line for the story; the text is made only when somebody reads it. */
+  tell(now: number, host: SimHost, text: () => string): void
 }
 
 export interface Workload {
   /** Messages that the nodes accepted so far. */
   readonly accepted: number
   hostStarted(now: number, host: SimHost): void
+  /** The node is about to end in order: its programs are cut off. */
+  hostLeaving(host: SimHost): void
   hostEnded(host: SimHost): void
   /** The cluster has settled: nobody ends a membership from now on, and the replicated logs begin. */
   settled(now: number): void

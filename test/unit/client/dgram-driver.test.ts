@@ -69,11 +69,13 @@ describe('the node:dgram driver', () => {
       sent.push(frame.length)
       if (i % 10 === 9) driver.output.unicast(2, frame, 0, frame.length)
       else driver.output.multicast(frame, 0, frame.length)
+      // As much at a time as the receive buffer of an ordinary user holds.
+      if (i % 10 !== 9) continue
+      await until(() => {
+        loop.turn(0)
+        return back.length === sent.length
+      })
     }
-    await until(() => {
-      loop.turn(0)
-      return back.length === sent.length
-    })
     assert.deepEqual(got, sent)
     assert.deepEqual(back, sent)
   })
@@ -112,8 +114,8 @@ describe('the node:dgram driver', () => {
       received++
       if (received === 1) discarded = receiver.output.discardInput()
     }
-    for (let i = 0; i < 500; i++) sender.output.multicast(new Uint8Array(50), 0, 50)
-    await until(() => received + receiver.stats.discarded === 500)
+    for (let i = 0; i < 100; i++) sender.output.multicast(new Uint8Array(50), 0, 50)
+    await until(() => received + receiver.stats.discarded === 100)
     assert.equal(received, 1)
     assert.ok(discarded > 0)
     await new Promise(resolve => setTimeout(resolve, 20))

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { RingLoop, type RingLoopOptions } from '../../../src/daemon/loop.js'
 import { TransportError } from '../../../src/net/driver.js'
-import { signalEventFd } from '../../../src/sys/eventfd.js'
+import { closeFd, openEventFd, signalEventFd } from '../../../src/sys/eventfd.js'
+import { Epoll } from '../../../src/sys/layout.js'
 import type { WireGeneration } from '../../../src/wire/generation.js'
 import { createGeneration3 } from '../../../src/wire/generation3.js'
 import { FakeNode, keptLog, MemoryRingId, unicastTransport } from '../../support/fake-node.js'
@@ -64,9 +65,11 @@ for (const offload of [true, false]) {
       }
       const total = 6000
       for (let sequence = 0; sequence < total; ) {
-        for (let i = 0; i < 20 && sequence < total; i++, sequence++) {
+        // As much at a time as the receive buffer of an ordinary user holds.
+        for (let bytes = 0; bytes < 60_000 && sequence < total; sequence++) {
           const length = sizes[sequence % sizes.length]!
           loops[0]!.output.multicast(numbered(sequence, length), 0, length)
+          bytes += length
         }
         for (const loop of loops) loop.turn(0)
       }
@@ -190,16 +193,21 @@ describe('a turn', () => {
     const before = performance.now()
     assert.equal(loops[0]!.turn(Number.POSITIVE_INFINITY), false)
     const waited = performance.now() - before
-    assert.ok(waited > 200 && waited < 500, `waited ${waited}`)
+    assert.ok(waited > 200 && waited < 5000, `waited ${waited}`)
   })
 
   it('wakes for the deadline of the node', async () => {
     const { loops, nodes } = await threeLoops(true)
-    nodes[0]!.deadline = loops[0]!.now() + 20
-    const before = performance.now()
-    assert.equal(loops[0]!.turn(1000), true)
-    assert.equal(nodes[0]!.expirations, 1)
-    assert.ok(performance.now() - before < 150)
+    // On a busy machine one wait may be late; that each of several is later than the bound of every wait is not chance.
+    const waits: number[] = []
+    for (let i = 1; i <= 5; i++) {
+      nodes[0]!.deadline = loops[0]!.now() + 20
+      const before = performance.now()
+      assert.equal(loops[0]!.turn(1000), true)
+      assert.equal(nodes[0]!.expirations, i)
+      waits.push(performance.now() - before)
+    }
+    assert.ok(Math.min(...waits) >= 15 && Math.min(...waits) < 200, waits.join())
   })
 
   it('lets a ring of one turn a bounded number of times', async () => {
@@ -228,6 +236,31 @@ describe('a turn', () => {
     assert.equal(loops[0]!.turn(1000), true)
     assert.equal(woken, 1)
     assert.equal(loops[0]!.turn(0), false)
+  })
+})
+
+describe('further descriptors', () => {
+  it('have their handlers called, until they are taken away', async () => {
+    const { loops } = await threeLoops(true)
+    const [first, second] = [openEventFd(), openEventFd()]
+    const called: string[] = []
+    loops[0]!.addFd(first, Epoll.IN, (_now, events) => {
+      called.push(`first ${events}`)
+      // What is ready in the same turn is no longer anybody's business.
+      loops[0]!.removeFd(second)
+    })
+    loops[0]!.addFd(second, Epoll.IN, () => called.push('second'))
+    signalEventFd(first)
+    signalEventFd(second)
+    loops[0]!.turn(100)
+    assert.deepEqual(called, [`first ${Epoll.IN}`])
+    loops[0]!.modifyFd(first, Epoll.OUT)
+    loops[0]!.turn(100)
+    assert.deepEqual(called, [`first ${Epoll.IN}`, `first ${Epoll.OUT}`])
+    loops[0]!.removeFd(first)
+    assert.equal(loops[0]!.turn(0), false)
+    closeFd(first)
+    closeFd(second)
   })
 })
 

@@ -15,7 +15,7 @@ interface Setting {
 }
 
 function failure(errno: number | undefined) {
-  return errno === undefined || errno === 0 ? undefined : { errno }
+  return errno === undefined || errno === 0 ? undefined : { errno, code: errno === EPERM ? 'EPERM' : 'EACCES' }
 }
 
 function apply(what: SchedulingConfiguration, setting: Setting) {

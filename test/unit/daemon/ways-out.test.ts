@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { LEAVE_TIMEOUT_MS, STOP_TIMEOUT_MS } from '../../../src/daemon/daemon.js'
 import { Child } from '../../support/child.js'
-import type { Script } from '../../support/scripted-daemon.js'
+import type { Script } from '../../support/scripted-executive.js'
 
 const program = fileURLToPath(new URL('../../support/scripted-daemon.js', import.meta.url))
 /** Time for a process to start and end on a busy machine. */
@@ -103,7 +103,7 @@ describe('an executive that ends by itself', () => {
     assert.match(daemon.stderr, /Flight record written to .*flight-.*\.json\n/)
     const record = flightRecord()
     assert.equal(record.reason, 'The executive died: scripted failure')
-    assert.match((record.error as { stack: string }).stack, /scripted-daemon/)
+    assert.match((record.error as { stack: string }).stack, /scripted-executive/)
     assert.equal(record.exitCode, 15)
     assert.equal(record.pid, daemon.process.pid)
     assert.ok((record.lines as string[]).some(line => line.includes('Service engine loaded')))

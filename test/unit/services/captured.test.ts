@@ -1,4 +1,5 @@
-// What our services and the barrier put on the ring, against what C nodes were recorded to put there in the same situation.
+// What our services and the barrier put on the ring, against what C nodes were recorded to put there in the same
+// situation.
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

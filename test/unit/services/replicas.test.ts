@@ -192,7 +192,10 @@ function checkReplicas({ nodes }: Run): void {
   }
 }
 
-/** At each place of the total order all clients of a group are told the same, and between its first and its last word nobody is left out. */
+/**
+ * At each place of the total order all clients of a group are told the same, and between its first and its last word
+ * nobody is left out.
+ */
 function checkOrder({ witnesses }: Run): void {
   for (const group of ['g', 'h']) {
     const members = witnesses.filter(witness => witness.group === group)
