@@ -89,6 +89,7 @@ export class Executive implements ExecutiveHandle {
   #take(message: FromExecutive): void {
     switch (message.type) {
       case 'log':
+        Atomics.sub(this.#words, SharedWord.LINES_WAITING, 1)
         this.#listener.log(message.record)
         break
       case 'ring':

@@ -179,7 +179,7 @@ function announce(configuration: Configuration, logger: Logger): void {
   logger.log(
     'info',
     'MAIN',
-    'Not locking memory: V8 cannot run with locked pages; MemorySwapMax=0 in the unit keeps it from swapping.',
+    'Locking only the buffers of the ring in memory: V8 cannot run with locked pages. MemorySwapMax=0 in the unit keeps the rest from swapping.',
   )
 }
 

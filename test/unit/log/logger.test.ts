@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { Logger, RECENT_RECORDS_MAX } from '../../../src/log/logger.js'
 import type { LogRecord } from '../../../src/log/record.js'
-import { LINES_WAITING_MAX, RemoteLog, taken } from '../../../src/log/remote.js'
+import { LINES_WAITING_MAX, RemoteLog } from '../../../src/log/remote.js'
 import { DEFAULT_LOGGING } from '../../../src/log/settings.js'
 import { LogFileError } from '../../../src/log/targets.js'
 
@@ -149,7 +149,6 @@ describe('the log of the executive', () => {
   it('sends nothing that no destination takes', () => {
     const { posted, log } = remote('info')
     log.log('debug', 'TOTEM', 'x')
-    assert.equal(log.enabled('debug', 'TOTEM'), false)
     assert.deepEqual(posted, [])
   })
 
@@ -164,7 +163,7 @@ describe('the log of the executive', () => {
     const { posted, waiting, log } = remote('info')
     for (let i = 0; i < LINES_WAITING_MAX + 5; i++) log.log('notice', 'TOTEM', 'x')
     assert.equal(posted.length, LINES_WAITING_MAX)
-    for (let i = 0; i < LINES_WAITING_MAX; i++) taken(waiting)
+    waiting[0] = 0
     log.log('notice', 'TOTEM', 'y')
     const last = posted.slice(LINES_WAITING_MAX)
     assert.deepEqual(

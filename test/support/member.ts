@@ -13,7 +13,12 @@ type Request =
   | ({ readonly do: 'trace'; readonly file: string } & TraceOptions)
   | { readonly do: 'ring' | 'quiet' | 'endTrace' | 'memory' }
 
-const starting = startNode({ config: process.argv[2]! })
+const starting = startNode({
+  config: process.argv[2]!,
+  // Where a failed test looks.
+  log: ({ timeMs, level, subsystem, message }) =>
+    console.error(`${new Date(timeMs).toISOString()} ${level} [${subsystem}] ${message}`),
+})
 let members: readonly number[] = []
 let tracer: Tracer | undefined
 let leaving = false
