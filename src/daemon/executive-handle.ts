@@ -2,8 +2,6 @@
 // embedded library both use it. In: a setup and a listener. Out: a handle. Knows nothing of what runs inside.
 
 import { Worker } from 'node:worker_threads'
-import type { Configuration } from '../config/types.js'
-import type { LogFilterState } from '../log/filter.js'
 import { closeFd, openEventFd, signalEventFd } from '../sys/eventfd.js'
 import type { RingIdentity } from '../totem/types.js'
 import {
@@ -14,7 +12,7 @@ import {
   type ToExecutive,
   type WorkerData,
 } from './executive-protocol.js'
-import { type ExecutiveSetup, executiveSetup } from './executive-setup.js'
+import type { ExecutiveSetup } from './executive-setup.js'
 import type { ExecutiveEnd, ExecutiveHandle, ExecutiveListener } from './types.js'
 
 /** What the library wants to know besides. */
@@ -130,12 +128,7 @@ export class Executive implements ExecutiveHandle {
   }
 }
 
-/** The daemon's executive: with the scheduling and the state directory of its configuration. */
-export function startExecutive(
-  configuration: Configuration,
-  filter: LogFilterState,
-  listener: ExecutiveListener,
-): ExecutiveHandle {
-  const { scheduling, stateDir } = configuration
-  return new Executive(executiveSetup(configuration, filter, { scheduling, stateDir }), listener)
+/** For the daemon. */
+export function startExecutive(setup: ExecutiveSetup, listener: ExecutiveListener): ExecutiveHandle {
+  return new Executive(setup, listener)
 }
