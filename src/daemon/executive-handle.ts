@@ -128,7 +128,7 @@ export class Executive implements ExecutiveHandle {
   }
 }
 
-/** For the daemon. The log filter goes with the setup. */
+/** For the daemon. */
 export function startExecutive(setup: ExecutiveSetup, listener: ExecutiveListener): ExecutiveHandle {
   return new Executive(setup, listener)
 }
