@@ -50,8 +50,8 @@ export interface Scenario {
 }
 
 export interface ScenarioOptions {
-  /** Number of nodes; chosen by the seed when absent. */
-  readonly nodes?: number
+  /** Number of nodes, or the smallest and greatest number to choose from; any when absent. */
+  readonly nodes?: number | readonly [number, number]
   /** Faults to choose from; all when absent. Every scenario uses some of them. */
   readonly faults?: readonly FaultName[]
   readonly engine?: Engine
@@ -101,7 +101,7 @@ const CLUSTER_SIZES = [1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8, 9, 
 
 export function generateScenario(seed: number, options: ScenarioOptions = {}): Scenario {
   const prng = new Prng(seed, 'scenario')
-  const nodes = options.nodes ?? prng.pick(CLUSTER_SIZES)
+  const nodes = chooseSize(prng, options.nodes)
   const engine: Engine = options.engine ?? (prng.chance(0.25) ? 'ring' : 'node')
   const allowed = options.faults ?? FAULT_NAMES
   // Not every run has every fault: combinations of few are easier to read, and reach further into each.
@@ -116,7 +116,9 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
   // Often the end comes in the middle of a repair: the cluster then has to settle from whatever state it is in.
   const last = Math.max(warmUpMs, ...schedule.filter(({ after }) => after === undefined).map(({ atMs }) => atMs))
   const faultEndMs =
-    schedule.length > 0 && prng.chance(0.6) ? Math.min(last + prng.between(0, 1500) * scale, warmUpMs + faultMs) : warmUpMs + faultMs
+    schedule.length > 0 && prng.chance(0.6)
+      ? Math.min(last + prng.between(0, 1500) * scale, warmUpMs + faultMs)
+      : warmUpMs + faultMs
   return {
     seed,
     engine,
@@ -136,6 +138,12 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     settleMs: SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs),
     settleChanges: SETTLE_CHANGES + 2 * nodes,
   }
+}
+
+function chooseSize(prng: Prng, nodes: ScenarioOptions['nodes']): number {
+  if (nodes === undefined) return prng.pick(CLUSTER_SIZES)
+  const [least, most] = typeof nodes === 'number' ? [nodes, nodes] : nodes
+  return least + prng.int(most - least + 1)
 }
 
 function chooseNodeIds(prng: Prng, nodes: number): number[] {

@@ -33,6 +33,7 @@ import { fillCommitEntry, prepareMcastHeader, RETRANS_QUEUE_SIZE, Recovery } fro
 import { requestMissing, serveRequests } from './retransmission.js'
 import { SendQueue } from './send-queue.js'
 import { seqLess, seqLessOrEqual, seqNext } from './sequence.js'
+import { SORT_QUEUE_SIZE } from './sort-queue.js'
 import { TimerTable } from './timers.js'
 import type { ConfigurationChange, RingIdentity, TotemLower, TotemObserver, TotemState, TotemUpper } from './types.js'
 
@@ -42,8 +43,15 @@ const SEND_QUEUE_BYTES = 4 * 1048576
 const SEND_QUEUE_RESERVE = 2
 /** The aru of a ring's first token: "minus one", so that nobody is taken to lag behind it. */
 const ARU_BEFORE_FIRST = 0xffffffff
-/** Ring sequence numbers beyond this are nobody's real ones: a ring that took one over could not count on. */
+/**
+ * Ring sequence numbers beyond this are nobody's real ones: a ring that took one over could not count on. A forged one
+ * just below is taken, by all who hear it; so that they can go on together, what lies above but close to one's own
+ * counts too.
+ */
 const RING_SEQ_MAX = 2 ** 52
+const RING_SEQ_STEP_MAX = 2 ** 20
+/** No rotation raises a ring's sequence number by as much: a token that says so is none of this ring's. */
+const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 
@@ -115,6 +123,8 @@ export class SingleRing {
   #lastTokenSeq = ARU_BEFORE_FIRST
   #lastAru = 0
   #lastSeq = 0
+  /** The ring's sequence number when the token last left here. */
+  #leftWithSeq = 0
   #seqUnchanged = 0
   #held = false
   #aruUnchanged = 0
@@ -389,7 +399,7 @@ export class SingleRing {
     this.stats.memb_join_rx++
     if (this.#discardAfterPause()) return
     if (join.systemFrom === 0 || join.procList.length + join.failedList.length === 0) return
-    if (join.ringSeq > RING_SEQ_MAX) return
+    if (!this.#isPlausible(join.ringSeq)) return
     if (join.ringSeq > this.#highestRingSeq) this.#highestRingSeq = join.ringSeq
     switch (this.#state) {
       case 'operational':
@@ -409,7 +419,7 @@ export class SingleRing {
         if (!this.#newMembers.includes(join.systemFrom) || join.ringSeq < this.#ring.seq) return
         const inRecovery = this.#state === 'recovery'
         this.#noteLeave(join)
-        if (this.#hasRoomFor(join)) this.#sets.absorb(join, this.#members)
+        if (this.#sets.hasRoomFor(join)) this.#sets.absorb(join, this.#members)
         this.#log.abandonRecovery()
         this.#enterGather(inRecovery ? 'joinInRecovery' : 'joinInCommit')
         break
@@ -419,7 +429,7 @@ export class SingleRing {
 
   #processJoin(join: Join): void {
     this.#noteLeave(join)
-    if (!this.#hasRoomFor(join)) return
+    if (!this.#sets.hasRoomFor(join)) return
     const effect = this.#sets.absorb(join, this.#members)
     if (effect === 'merged') {
       this.#enterGather('mergeDuringJoin')
@@ -442,16 +452,15 @@ export class SingleRing {
 
   #noteLeave(join: Join): void {
     const leaver = join.failedList[join.failedList.length - 1]
-    if (join.leave && leaver !== undefined) this.#announcedLeave.add(leaver)
+    if (join.leave && leaver !== undefined && this.#members.includes(leaver)) this.#announcedLeave.add(leaver)
   }
 
-  /** Lists that together exceed what a commit token can name are nobody's real membership. */
-  #hasRoomFor(join: Join): boolean {
-    if (this.#sets.proc.size + join.procList.length <= PROCESSOR_COUNT_MAX) return true
-    return new Set([...this.#sets.proc, ...join.procList, ...join.failedList]).size <= PROCESSOR_COUNT_MAX
+  #isPlausible(ringSeq: number): boolean {
+    return ringSeq <= RING_SEQ_MAX || ringSeq <= this.#highestRingSeq + RING_SEQ_STEP_MAX
   }
 
   #isLowestCandidate(): boolean {
+    if (this.#sets.failed.has(this.#self)) return false
     for (const processor of this.#sets.proc) {
       if (!this.#sets.failed.has(processor) && this.#wire.compare(processor, this.#self) < 0) return false
     }
@@ -530,7 +539,7 @@ export class SingleRing {
       case 'operational':
         return
       case 'gather':
-        if (token.ring.seq > this.#ring.seq && token.ring.seq <= RING_SEQ_MAX && this.#isProposal(token))
+        if (token.ring.seq > this.#ring.seq && this.#isPlausible(token.ring.seq) && this.#isProposal(token))
           this.#enterCommit(token)
         return
       case 'commit':
@@ -626,6 +635,7 @@ export class SingleRing {
     this.#log.beginRecovery()
     this.#lastAru = this.#firstSeq
     this.#lastSeq = this.#firstSeq
+    this.#leftWithSeq = this.#firstSeq
     this.#aruUnchanged = 0
     this.#seqUnchanged = 0
     this.#startToken()
@@ -742,6 +752,10 @@ export class SingleRing {
     }
     this.#lastSeq = token.seq
     if (seqLessOrEqual(token.tokenSeq, this.#lastTokenSeq)) return
+    if ((token.seq - this.#leftWithSeq) >>> 0 >= TOKEN_SEQ_STEP_MAX) {
+      this.#drop()
+      return
+    }
 
     const representative = this.#isRepresentative()
     const quietVisits = this.#parameters.seqnoUnchangedConst
@@ -793,6 +807,7 @@ export class SingleRing {
       return
     }
 
+    this.#leftWithSeq = token.seq
     this.#lastTokenSeq = token.tokenSeq
     token.tokenSeq = seqNext(token.tokenSeq)
     token.nodeId = this.#nodeId
@@ -830,7 +845,7 @@ export class SingleRing {
     const source = this.#state === 'recovery' ? this.#retransQueue : this.#activeQueue()
     const token = this.#token
     let sent = 0
-    while (sent < allowed) {
+    while (sent < allowed && queue.inRange(seqNext(token.seq))) {
       const frame = source.shift()
       if (frame === null) break
       token.seq = seqNext(token.seq)
@@ -927,10 +942,7 @@ export class SingleRing {
   }
 
   #addToProc(processor: Processor): boolean {
-    if (processor === 0) return false
-    if (this.#sets.proc.size >= PROCESSOR_COUNT_MAX && !this.#sets.proc.has(processor)) return false
-    this.#sets.proc.add(processor)
-    return true
+    return processor !== 0 && this.#sets.admit(processor)
   }
 
   #drop(): void {
