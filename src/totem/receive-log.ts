@@ -66,14 +66,16 @@ export class ReceiveLog {
     return this.#regular
   }
 
-  /** Takes in a multicast unless it is there already or out of the window; raises the marks. */
-  add(header: McastHeader, foreign: boolean, buf: Uint8Array, off: number, len: number): void {
+  /** Takes in a multicast unless it is there already or out of the window; raises the marks. True when it was new. */
+  add(header: McastHeader, foreign: boolean, buf: Uint8Array, off: number, len: number): boolean {
     const queue = this.queue
-    if (queue.inRange(header.seq) && !queue.has(header.seq)) {
+    const isNew = queue.inRange(header.seq) && !queue.has(header.seq)
+    if (isNew) {
       this.#store(queue, header, foreign, buf, off, len)
       if (seqLess(this.high, header.seq)) this.high = header.seq
     }
     this.advanceAru()
+    return isNew
   }
 
   advanceAru(): void {

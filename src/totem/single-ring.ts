@@ -148,6 +148,7 @@ export class SingleRing {
   // Records, filled again for every datagram.
   readonly #token = createOrfToken()
   readonly #mcast = createMcastHeader()
+  readonly #inner = createMcastHeader()
   readonly #outgoing = createMcastHeader()
   readonly #mergeDetect = createMergeDetect()
   readonly #join = createJoin()
@@ -770,6 +771,7 @@ export class SingleRing {
     const lastAru = this.#lastAru
     this.#lastAru = token.aru
     const queue = this.#log.queue
+    if (this.#state === 'recovery') this.#dropSuperfluous()
     let allowed = this.#flow.allowance(token, this.#waiting())
     if (token.retransmitCount > 0) this.#event({ kind: 'retransmitList', seqs: requestedSeqs(token) })
     const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#lower)
@@ -846,6 +848,7 @@ export class SingleRing {
     const token = this.#token
     let sent = 0
     while (sent < allowed && queue.inRange(seqNext(token.seq))) {
+      if (source === this.#retransQueue) this.#dropSuperfluous()
       const frame = source.shift()
       if (frame === null) break
       token.seq = seqNext(token.seq)
@@ -876,6 +879,15 @@ export class SingleRing {
       this.stats.mcast_tx += sent
     }
     return sent
+  }
+
+  /** Takes wrappers from the head of the queue that others have sent already. */
+  #dropSuperfluous(): void {
+    const queue = this.#retransQueue
+    for (let frame = queue.peek(); frame !== null && this.#recovery.isSuperfluous(frame); frame = queue.peek()) {
+      queue.shift()
+      this.pool.give(frame)
+    }
   }
 
   #sendCopy(): void {
@@ -915,8 +927,16 @@ export class SingleRing {
       this.#drop()
       return
     }
-    this.#log.add(mcast, this.#wire.header.foreign, buf, off, len)
+    const isNew = this.#log.add(mcast, this.#wire.header.foreign, buf, off, len)
+    if (isNew && wrapper) this.#noteRecovered(buf, off + this.headerLength, len - this.headerLength)
     if (this.#state === 'operational') this.#log.deliverContiguous(this.#log.high, null)
+  }
+
+  /** A wrapper of another member has come: the same old message need not be sent from here again. */
+  #noteRecovered(buf: Uint8Array, off: number, len: number): void {
+    if (this.#wire.open(buf, off, len) !== MessageType.mcast) return
+    if (!this.#wire.readMcast(buf, off, len, this.#inner)) return
+    if (sameRingId(this.#inner.ring, this.#oldRing)) this.#recovery.noteSentByOther(this.#inner.seq)
   }
 
   #foreignMcast(mcast: McastHeader): void {

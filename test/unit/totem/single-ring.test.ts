@@ -164,6 +164,26 @@ describe('recovery', () => {
     const story = members[1]!.story
     assert.ok(story.indexOf('1:m9') < story.findIndex(line => line.startsWith('regular') && line.includes('[1,2]')))
   })
+
+  it('sends an old message once, although several hold it', () => {
+    const { network, members } = form([1, 2, 3, 4, 5])
+    network.pass = (_from, to, bytes) => !(to === 2 && bytes[3] === 1)
+    for (let i = 0; i < 30; i++) members[0]?.send(`m${i}`)
+    network.run(20)
+    network.kill(5)
+    const wrapped = new Set<string>()
+    network.pass = (_from, to, bytes) => {
+      // The wrapper's own number on the new ring tells a new one from a copy to another member.
+      if (bytes[3] === 1 && bytes[4] === 1) wrapped.add(Buffer.from(bytes.subarray(17, 21)).toString('hex'))
+      return !(to === 2 && bytes[3] === 1 && bytes[4] === 2)
+    }
+    network.run(1200)
+    network.pass = () => true
+    network.run(1000)
+    const expected = Array.from({ length: 30 }, (_, i) => `1:m${i}`)
+    for (const member of members.slice(0, 4)) assert.deepEqual(messages(member), expected)
+    assert.equal(wrapped.size, 30)
+  })
 })
 
 describe('sequence numbers', () => {
