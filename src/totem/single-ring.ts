@@ -44,14 +44,19 @@ const SEND_QUEUE_RESERVE = 2
 /** The aru of a ring's first token: "minus one", so that nobody is taken to lag behind it. */
 const ARU_BEFORE_FIRST = 0xffffffff
 /**
- * Ring sequence numbers beyond this are nobody's real ones: a ring that took one over could not count on. A forged one
- * just below is taken, by all who hear it; so that they can go on together, what lies above but close to one's own
- * counts too.
+ * How far one join or commit token can raise the ring sequence number known here. Rings count in fours, so a true one
+ * is never further away; whoever forges one raises a node by this much, and the others follow with its next join.
  */
+const RING_SEQ_STEP_MAX = 2 ** 36
+/** Joins raise it to this at most: from here on it only counts, as far as integers go. */
 const RING_SEQ_MAX = 2 ** 52
-const RING_SEQ_STEP_MAX = 2 ** 20
 /** No rotation raises a ring's sequence number by as much: a token that says so is none of this ring's. */
 const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
+/**
+ * Visits in RECOVERY during which everybody has everything, nobody sends, and yet the token says that old messages are
+ * to come. Only a forged token does that, and it would go round for ever.
+ */
+const STALLED_RECOVERY_VISITS = 100
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 
@@ -399,8 +404,7 @@ export class SingleRing {
     this.stats.memb_join_rx++
     if (this.#discardAfterPause()) return
     if (join.systemFrom === 0 || join.procList.length + join.failedList.length === 0) return
-    if (!this.#isPlausible(join.ringSeq)) return
-    if (join.ringSeq > this.#highestRingSeq) this.#highestRingSeq = join.ringSeq
+    this.#noteRingSeq(join.ringSeq)
     switch (this.#state) {
       case 'operational':
         if (join.failedList.includes(this.#self)) return
@@ -455,8 +459,9 @@ export class SingleRing {
     if (join.leave && leaver !== undefined && this.#members.includes(leaver)) this.#announcedLeave.add(leaver)
   }
 
-  #isPlausible(ringSeq: number): boolean {
-    return ringSeq <= RING_SEQ_MAX || ringSeq <= this.#highestRingSeq + RING_SEQ_STEP_MAX
+  #noteRingSeq(ringSeq: number): void {
+    const believed = Math.min(ringSeq, this.#highestRingSeq + RING_SEQ_STEP_MAX, RING_SEQ_MAX)
+    if (believed > this.#highestRingSeq) this.#highestRingSeq = believed
   }
 
   #isLowestCandidate(): boolean {
@@ -539,8 +544,13 @@ export class SingleRing {
       case 'operational':
         return
       case 'gather':
-        if (token.ring.seq > this.#ring.seq && this.#isPlausible(token.ring.seq) && this.#isProposal(token))
+        if (
+          token.ring.seq > this.#ring.seq &&
+          token.ring.seq <= this.#highestRingSeq + RING_SEQ_STEP_MAX &&
+          this.#isProposal(token)
+        ) {
           this.#enterCommit(token)
+        }
         return
       case 'commit':
         if (sameRingId(token.ring, this.#ring) && this.#isComplete(token)) this.#enterRecovery(token)
@@ -807,6 +817,18 @@ export class SingleRing {
       return
     }
 
+    if (
+      this.#state === 'recovery' &&
+      token.retransFlag !== 0 &&
+      token.aruAddr === 0 &&
+      this.#retransQueue.length === 0 &&
+      this.#seqUnchanged > STALLED_RECOVERY_VISITS
+    ) {
+      this.#log.abandonRecovery()
+      this.#enterGather('tokenLostInRecovery')
+      return
+    }
+
     this.#leftWithSeq = token.seq
     this.#lastTokenSeq = token.tokenSeq
     token.tokenSeq = seqNext(token.tokenSeq)
@@ -845,10 +867,15 @@ export class SingleRing {
     const source = this.#state === 'recovery' ? this.#retransQueue : this.#activeQueue()
     const token = this.#token
     let sent = 0
-    while (sent < allowed && queue.inRange(seqNext(token.seq))) {
+    // Numbers under which something is here that the token does not know of (forged) are passed over.
+    if (seqLess(token.seq, this.#log.aru)) token.seq = this.#log.aru
+    while (sent < allowed) {
+      let seq = seqNext(token.seq)
+      while (queue.has(seq)) seq = seqNext(seq)
+      if (!queue.inRange(seq)) break
       const frame = source.shift()
       if (frame === null) break
-      token.seq = seqNext(token.seq)
+      token.seq = seq
       const header = this.#outgoing
       header.nodeId = this.#nodeId
       header.systemFrom = this.#self
