@@ -50,8 +50,8 @@ export interface Scenario {
 }
 
 export interface ScenarioOptions {
-  /** Number of nodes; chosen by the seed when absent. */
-  readonly nodes?: number
+  /** Number of nodes, or the smallest and greatest number to choose from; any when absent. */
+  readonly nodes?: number | readonly [number, number]
   /** Faults to choose from; all when absent. Every scenario uses some of them. */
   readonly faults?: readonly FaultName[]
   readonly engine?: Engine
@@ -87,10 +87,12 @@ export function defaultTimers(nodes: number): TotemParameters {
 /**
  * L1: the bounds after the end of the faults. A processor may first have to notice that its ring is gone (token), then
  * wait for processors that others still call failed (consensus), and again after the first merge, which late packets
- * of old rings disturb. In a large cluster more fragments meet, each with failed lists of its own.
+ * of old rings disturb. Nearly always two changes or fewer are enough; but fragments that meet just as each has given
+ * the others up can form and leave rings of their own several times within milliseconds, before their failed lists
+ * are gone.
  */
 const SETTLE_ROUNDS = 6
-const SETTLE_CHANGES = 4
+const SETTLE_CHANGES = 10
 
 /** Rings that begin here wrap after 512 packets (spec: totem 5). */
 const NEAR_WRAP = 0xfffffe00
@@ -99,7 +101,7 @@ const CLUSTER_SIZES = [1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8, 9, 
 
 export function generateScenario(seed: number, options: ScenarioOptions = {}): Scenario {
   const prng = new Prng(seed, 'scenario')
-  const nodes = options.nodes ?? prng.pick(CLUSTER_SIZES)
+  const nodes = chooseSize(prng, options.nodes)
   const engine: Engine = options.engine ?? (prng.chance(0.25) ? 'ring' : 'node')
   const allowed = options.faults ?? FAULT_NAMES
   // Not every run has every fault: combinations of few are easier to read, and reach further into each.
@@ -110,6 +112,13 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
   const warmUpMs = prng.between(500, 1500) * scale
   const faultMs = prng.between(2500, 9000) * scale
   const together = prng.chance(0.6)
+  const schedule = chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale)
+  // Often the end comes in the middle of a repair: the cluster then has to settle from whatever state it is in.
+  const last = Math.max(warmUpMs, ...schedule.filter(({ after }) => after === undefined).map(({ atMs }) => atMs))
+  const faultEndMs =
+    schedule.length > 0 && prng.chance(0.6)
+      ? Math.min(last + prng.between(0, 1500) * scale, warmUpMs + faultMs)
+      : warmUpMs + faultMs
   return {
     seed,
     engine,
@@ -122,13 +131,19 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     firstSeq: options.firstSeq ?? (prng.chance(0.2) ? NEAR_WRAP : 0),
     startMs: Array.from({ length: nodes }, () => prng.between(0, together ? 5 : warmUpMs)),
     conditions: chooseConditions(prng, faults),
-    faults: chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale),
-    faultEndMs: warmUpMs + faultMs,
+    faults: schedule,
+    faultEndMs,
     stayDown: chooseStayDown(prng, nodes, faults),
     workload: chooseWorkload(prng, nodes, scale),
     settleMs: SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs),
-    settleChanges: SETTLE_CHANGES + Math.ceil(nodes / 2),
+    settleChanges: SETTLE_CHANGES + 2 * nodes,
   }
+}
+
+function chooseSize(prng: Prng, nodes: ScenarioOptions['nodes']): number {
+  if (nodes === undefined) return prng.pick(CLUSTER_SIZES)
+  const [least, most] = typeof nodes === 'number' ? [nodes, nodes] : nodes
+  return least + prng.int(most - least + 1)
 }
 
 function chooseNodeIds(prng: Prng, nodes: number): number[] {

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { type Host, type HostProcess, type Seat, Testbed, type TestbedOptions, until } from './testbed.js'
 import { parseTrace, type Trace } from './trace.js'
 
-export type PeerKind = 'c' | 'ours'
+/** `dgram` is ours on the driver over node:dgram, `ours` the real loop in its thread. */
+export type PeerKind = 'c' | 'ours' | 'dgram'
 
 export interface LoadReport {
   readonly delivered: number
@@ -214,7 +215,7 @@ export class CPeer extends Peer {
 }
 
 export class OurPeer extends Peer {
-  readonly kind = 'ours'
+  readonly kind: 'ours' | 'dgram'
   #member: HostProcess | undefined
   #requests = 0
   #tracing = false
@@ -225,13 +226,23 @@ export class OurPeer extends Peer {
     return this.#member!
   }
 
+  constructor(host: Seat, kind: 'ours' | 'dgram' = 'ours') {
+    super(host)
+    this.kind = kind
+  }
+
   get tracing(): boolean {
     return this.#tracing
   }
 
   start(): void {
     const program = fileURLToPath(new URL('./member.js', import.meta.url))
-    const member = this.host.spawn(process.execPath, ['--enable-source-maps', program, this.host.configFile])
+    const member = this.host.spawn(process.execPath, [
+      '--enable-source-maps',
+      program,
+      this.host.configFile,
+      this.kind === 'dgram' ? 'dgram' : 'native',
+    ])
     this.#member = member
     this.#rest = ''
     this.#tracing = false

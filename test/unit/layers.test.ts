@@ -48,7 +48,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'sys',
   ],
   client: ['daemon', 'node', 'services', 'totem', 'wire', 'net', 'ipc', 'config', 'log', 'sys'],
-  cli: ['client', 'daemon', 'services', 'config', 'ipc', 'log', 'sys'],
+  cli: ['client', 'daemon', 'services', 'config', 'ipc', 'log', 'sim', 'sys'],
 }
 
 /** Entry points at the top of src/ collect what users see and may import anything; nothing may import them. */

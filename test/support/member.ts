@@ -1,4 +1,4 @@
-// A program with an embedded node, for tests: started with a configuration file, told by lines of JSON on standard input what
+// A program with an embedded node, for tests: started with a configuration file and the name of an engine, told by lines of JSON on standard input what
 // to do, answering each with a line of JSON. It leaves the ring in order on SIGTERM or when standard input ends.
 
 import { createInterface } from 'node:readline'
@@ -13,7 +13,13 @@ type Request =
   | ({ readonly do: 'trace'; readonly file: string } & TraceOptions)
   | { readonly do: 'ring' | 'quiet' | 'endTrace' | 'memory' }
 
-const starting = startNode({ config: process.argv[2]! })
+const starting = startNode({
+  config: process.argv[2]!,
+  engine: process.argv[3] === 'dgram' ? 'dgram' : 'native',
+  // Where a failed test looks.
+  log: ({ timeMs, level, subsystem, message }) =>
+    console.error(`${new Date(timeMs).toISOString()} ${level} [${subsystem}] ${message}`),
+})
 let members: readonly number[] = []
 let tracer: Tracer | undefined
 let leaving = false

@@ -1,0 +1,195 @@
+// The laboratory's command: runs many seeds, or tells the story of one.
+
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { describeFault, FAULT_NAMES, FAULT_SETS, type FaultName, parseFaultNames } from '../sim/faults.js'
+import { runScenario } from '../sim/run.js'
+import {
+  generateScenario,
+  LARGEST_CLUSTER,
+  type Scenario,
+  type ScenarioOptions,
+  SMALLEST_CLUSTER,
+} from '../sim/scenario.js'
+import { formatFailure, formatStoryLine } from '../sim/trace.js'
+import { runCampaign } from './campaign.js'
+
+const DEFAULT_STATE_FILE = '.campaign/state.json'
+const DEFAULT_LAST_SEED = 100_000
+
+const USAGE = `usage: corosync-sim run [--seeds A..B] [options]     run scenarios, one line per failure
+       corosync-sim replay SEED [options]           tell what happens in one
+
+options of both:
+  --nodes N or A..B   size of the clusters (${SMALLEST_CLUSTER} to ${LARGEST_CLUSTER}; chosen by the seed)
+  --faults SET        comma-separated: ${FAULT_NAMES.join(', ')},
+                      or a set: ${Object.keys(FAULT_SETS).join(', ')} (all)
+  --engine KIND       node: whole nodes; ring: the single-ring protocol alone (chosen by the seed)
+options of run:
+  --minutes M         stop after M minutes
+  --jobs J            worker processes (one per core)
+  --resume [FILE]     go on where FILE (${DEFAULT_STATE_FILE}) says, and keep the count there
+options of replay:
+  --debug             also the debug lines of the nodes' logs
+
+exit status: 0 every scenario kept every property, 1 some did not, 2 the command line is wrong
+`
+
+class UsageError extends Error {}
+
+export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that has seen enough, such as head.
+  process.stdout.on('error', () => process.exit(process.exitCode ?? 0))
+  try {
+    process.exitCode = await dispatch(argv)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`corosync-sim: ${error.message}\n\n${USAGE}`)
+    process.exitCode = 2
+  }
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv)
+  const [command, ...rest] = positionals
+  if (values.help || command === 'help') {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  const scenario = scenarioOptions(values)
+  if (command === 'run') {
+    if (rest.length > 0) throw new UsageError(`run takes no '${rest[0]}'`)
+    const [firstSeed, lastSeed] = values.seeds === undefined ? [1, DEFAULT_LAST_SEED] : range('--seeds', values.seeds)
+    return runCampaign(
+      {
+        firstSeed,
+        lastSeed,
+        scenario,
+        jobs: values.jobs === undefined ? availableParallelism() : whole('--jobs', values.jobs, 1, 256),
+        minutes: values.minutes === undefined ? Number.POSITIVE_INFINITY : positive('--minutes', values.minutes),
+        resume: values.resume,
+      },
+      line => process.stdout.write(`${line}\n`),
+    )
+  }
+  if (command === 'replay') {
+    if (rest.length !== 1) throw new UsageError('replay takes one seed')
+    return replay(whole('the seed', rest[0]!, 0, Number.MAX_SAFE_INTEGER), scenario, values.debug ?? false)
+  }
+  throw new UsageError(command === undefined ? 'what shall be done?' : `there is no command '${command}'`)
+}
+
+function readArguments(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: argv.map((arg, index) =>
+        arg === '--resume' && !isValue(argv[index + 1]) ? `--resume=${DEFAULT_STATE_FILE}` : arg,
+      ),
+      allowPositionals: true,
+      options: {
+        seeds: { type: 'string' },
+        nodes: { type: 'string' },
+        faults: { type: 'string' },
+        engine: { type: 'string' },
+        minutes: { type: 'string' },
+        jobs: { type: 'string' },
+        resume: { type: 'string' },
+        debug: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function isValue(arg: string | undefined): boolean {
+  return arg !== undefined && !arg.startsWith('-')
+}
+
+function scenarioOptions(values: { nodes?: string; faults?: string; engine?: string }): ScenarioOptions {
+  const options: { nodes?: [number, number]; faults?: FaultName[]; engine?: 'node' | 'ring' } = {}
+  if (values.nodes !== undefined) {
+    options.nodes = values.nodes.includes('..')
+      ? range('--nodes', values.nodes)
+      : [whole('--nodes', values.nodes, SMALLEST_CLUSTER, LARGEST_CLUSTER), Number(values.nodes)]
+    if (options.nodes[0] < SMALLEST_CLUSTER || options.nodes[1] > LARGEST_CLUSTER) {
+      throw new UsageError(`--nodes ${values.nodes}: clusters have ${SMALLEST_CLUSTER} to ${LARGEST_CLUSTER} nodes`)
+    }
+  }
+  if (values.faults !== undefined) {
+    const faults = parseFaultNames(values.faults)
+    if (faults === undefined) throw new UsageError(`--faults ${values.faults}: there is no such fault`)
+    options.faults = faults
+  }
+  if (values.engine !== undefined) {
+    if (values.engine !== 'node' && values.engine !== 'ring')
+      throw new UsageError(`--engine ${values.engine}: node or ring`)
+    options.engine = values.engine
+  }
+  return options
+}
+
+function range(name: string, text: string): [number, number] {
+  const [first, last, more] = text.split('..')
+  if (last === undefined || more !== undefined) throw new UsageError(`${name} ${text}: expected A..B`)
+  const from = whole(name, first ?? '', 0, Number.MAX_SAFE_INTEGER)
+  return [from, whole(name, last, from, Number.MAX_SAFE_INTEGER)]
+}
+
+function whole(name: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < least || value > most) {
+    throw new UsageError(`${name} ${text}: expected a whole number from ${least} to ${most}`)
+  }
+  return value
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new UsageError(`${name} ${text}: expected a positive number`)
+  return value
+}
+
+function replay(seed: number, options: ScenarioOptions, debug: boolean): number {
+  const scenario = generateScenario(seed, options)
+  const print = (line: string) => process.stdout.write(`${line}\n`)
+  for (const line of describeScenario(scenario)) print(line)
+  print('')
+  const result = runScenario(scenario, {
+    story: (now, nodeId, text) => {
+      if (debug || !text.startsWith('debug ')) print(formatStoryLine(now, nodeId, text))
+    },
+  })
+  print('')
+  print(
+    `${(result.virtualMs / 1000).toFixed(3)} s, ${result.events} events, ${result.packetsDelivered} packets delivered, ` +
+      `${result.installations} installations; trace ${result.hash}`,
+  )
+  for (const violation of result.violations) print(formatFailure({ seed, violations: [violation] }))
+  if (result.violations.length === 0) print(formatFailure(result))
+  return result.violations.length === 0 ? 0 : 1
+}
+
+function describeScenario(scenario: Scenario): string[] {
+  const { conditions, totem } = scenario
+  const hosts = scenario.nodeIds.map(nodeId => ({ nodeId }))
+  const percent = (value: number) => `${(100 * value).toFixed(1)} %`
+  return [
+    `seed ${scenario.seed}: ${scenario.engine === 'ring' ? 'single rings' : 'whole nodes'} ${scenario.nodeIds
+      .map((nodeId, index) => `${nodeId}${scenario.bigEndian[index] ? ' (big endian)' : ''}`)
+      .join(', ')}; rings count from ${scenario.firstSeq.toString(16)}`,
+    `token ${totem.tokenTimeoutMs} ms, consensus ${totem.consensusMs} ms; delay ${conditions.delayMs.toFixed(2)} + ` +
+      `${conditions.jitterMs.toFixed(2)} ms, loss ${percent(conditions.loss)}, duplicates ${percent(conditions.duplicate)}, ` +
+      `reordered ${percent(conditions.reorder)} by ${conditions.reorderMs.toFixed(1)} ms`,
+    ...scenario.faults.map(({ atMs, after, fault }) => {
+      const when =
+        after === undefined
+          ? `${(atMs / 1000).toFixed(3)} s`
+          : `${atMs.toFixed(1)} ms after the ${after.nth}th entry of ${after.state.toUpperCase()}`
+      return `  ${when}: ${describeFault(hosts, fault)}`
+    }),
+    `faults end at ${(scenario.faultEndMs / 1000).toFixed(3)} s; settled within ${scenario.settleMs} ms and ` +
+      `${scenario.settleChanges} configurations`,
+  ]
+}
