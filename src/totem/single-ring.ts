@@ -642,7 +642,7 @@ export class SingleRing {
       this.pool,
       this.headerLength,
     )
-    this.#log.beginRecovery()
+    this.#log.beginRecovery(this.#oldRing)
     this.#lastAru = this.#firstSeq
     this.#lastSeq = this.#firstSeq
     this.#leftWithSeq = this.#firstSeq
@@ -686,7 +686,7 @@ export class SingleRing {
     this.#sets.clearConsensus()
     this.#snapshotTaken = false
 
-    const oldHigh = this.#log.unwrap(this.#oldRing)
+    const oldHigh = this.#log.unwrap()
     this.#log.deliverContiguous(oldHigh, previous)
 
     const transitional = this.#recovery.transitionalMembers
@@ -780,6 +780,7 @@ export class SingleRing {
     const lastAru = this.#lastAru
     this.#lastAru = token.aru
     const queue = this.#log.queue
+    if (this.#state === 'recovery') this.#forgetRecovered()
     let allowed = this.#flow.allowance(token, this.#waiting())
     if (token.retransmitCount > 0) this.#event({ kind: 'retransmitList', seqs: requestedSeqs(token) })
     const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#lower)
@@ -873,6 +874,7 @@ export class SingleRing {
       let seq = seqNext(token.seq)
       while (queue.has(seq)) seq = seqNext(seq)
       if (!queue.inRange(seq)) break
+      if (this.#state === 'recovery') this.#forgetRecovered()
       const frame = source.shift()
       if (frame === null) break
       token.seq = seq
@@ -903,6 +905,19 @@ export class SingleRing {
       this.stats.mcast_tx += sent
     }
     return sent
+  }
+
+  /**
+   * Old messages at the head of the queue that another member has sent meanwhile need not be sent again: who installs
+   * the new ring has them. Without this, the members of a ring that lagged far behind would fill the new ring's window
+   * with the same messages several times over, and RECOVERY could not end.
+   */
+  #forgetRecovered(): void {
+    const queue = this.#retransQueue
+    for (let frame = queue.peek(); frame !== null && this.#log.isRecovered(frame); frame = queue.peek()) {
+      queue.shift()
+      this.pool.give(frame)
+    }
   }
 
   #sendCopy(): void {
