@@ -4,7 +4,7 @@
 // --write records the tables in docs/performance.md.
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, release } from 'node:os'
+import { cpus, loadavg, release } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createLoopback } from '../test/support/loopback.js'
@@ -14,6 +14,8 @@ import { interopObstacle } from '../test/support/testbed.js'
 const SIZES = [64, 1024, 8192, 65536]
 const PINGS = 300
 const FORMATION_MS = 30_000
+/** Load average above which the machine counts as busy. */
+const BUSY_LOAD_PER_CORE = 0.4
 
 const { values: options } = parseArgs({
   options: {
@@ -153,6 +155,14 @@ function record(text: string): void {
   writeFileSync(path, `${head}${begin}\n${text}\n${tail}`)
 }
 
+// Other work on the machine does not slow both engines alike: the C daemon and its client pay for every switch between them.
+const load = loadavg()[0]!
+const busy = load > BUSY_LOAD_PER_CORE * cpus().length
+if (busy) console.error(`the machine is busy (load ${load.toFixed(1)}): these figures are worth little`)
+if (busy && options.write) {
+  console.error('nothing is recorded on a busy machine')
+  process.exit(1)
+}
 const began = performance.now()
 const parts = [
   `Machine: ${machine()}. Each figure is the median of ${rounds} runs of ${seconds} s, engines in turns; a ratio of messages above 1 and of latencies below 1 is in our favour.\n`,

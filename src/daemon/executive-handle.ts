@@ -87,6 +87,7 @@ export class Executive implements ExecutiveHandle {
   #take(message: FromExecutive): void {
     switch (message.type) {
       case 'log':
+        Atomics.sub(this.#words, SharedWord.LINES_WAITING, 1)
         this.#listener.log(message.record)
         break
       case 'ring':
@@ -127,7 +128,7 @@ export class Executive implements ExecutiveHandle {
   }
 }
 
-/** For the daemon. The log filter goes with the setup. */
+/** For the daemon. */
 export function startExecutive(setup: ExecutiveSetup, listener: ExecutiveListener): ExecutiveHandle {
   return new Executive(setup, listener)
 }

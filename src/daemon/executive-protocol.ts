@@ -18,6 +18,8 @@ export const SharedWord = {
   TO_EXECUTIVE: 3,
   /** The main thread has been rung and has not looked yet. */
   TO_MAIN: 4,
+  /** Lines of the log that the main thread has not written yet. */
+  LINES_WAITING: 5,
 } as const
 export const SHARED_BYTES = 64
 

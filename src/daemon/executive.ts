@@ -4,7 +4,7 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { LogFilter } from '../log/filter.js'
-import type { LogSink } from '../log/types.js'
+import { RemoteLog } from '../log/remote.js'
 import { ClusterNode } from '../node/node.js'
 import { clearEventFd } from '../sys/eventfd.js'
 import { Epoll } from '../sys/layout.js'
@@ -23,17 +23,17 @@ const DRAIN_MS = 1000
 const port = parentPort!
 const { setup, shared, wakerFd } = workerData as WorkerData
 const words = new Int32Array(shared)
-const filter = new LogFilter(setup.logFilter)
 
 function tell(message: FromExecutive): void {
   port.postMessage(message)
 }
 
-const log: LogSink = (level, subsystem, message) => {
-  if (filter.enabled(level, subsystem)) {
-    tell({ type: 'log', record: { timeMs: Date.now(), level, subsystem, message } })
-  }
-}
+const { log } = new RemoteLog(
+  new LogFilter(setup.logFilter),
+  words.subarray(SharedWord.LINES_WAITING, SharedWord.LINES_WAITING + 1),
+  Date.now,
+  record => tell({ type: 'log', record }),
+)
 
 async function main(): Promise<FromExecutive> {
   setThreadName(THREAD_NAME)

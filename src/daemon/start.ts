@@ -18,7 +18,6 @@ import { readPriority } from '../config/refusals.js'
 import type { LoggingConfiguration, SchedulingConfiguration, SubsystemLogging } from '../config/types.js'
 import type { LogFilterState } from '../log/filter.js'
 import { Logger } from '../log/logger.js'
-import type { SyslogPort } from '../log/targets.js'
 import { native } from '../sys/native.js'
 import { lockFile, setThreadName } from '../sys/thread.js'
 import { UnixDatagramSender } from '../sys/unix-datagram.js'
@@ -60,6 +59,7 @@ export async function start({
     now: Date.now,
     openSyslog: () => openDatagrams(SYSLOG_SOCKET),
   })
+  process.on('exit', () => logger.close())
   // The state directory becomes the current one; names on the command line and of log files are meant from here.
   const directory = process.cwd()
   const path = mainFilePath(options.configFile, environment)
@@ -90,7 +90,9 @@ export async function start({
     tokenTimeoutMs: configuration.totem.tokenTimeoutMs,
     pidFile,
     startExecutive: listener => startExecutive(configuration, logger.filter.state, listener),
-    notifyReady: () => serviceManager?.send('READY=1'),
+    notifyReady: () => {
+      serviceManager?.send('READY=1')
+    },
   }).run()
 }
 
@@ -179,7 +181,7 @@ function announce(configuration: Configuration, logger: Logger): void {
   logger.log(
     'info',
     'MAIN',
-    'Not locking memory: V8 cannot run with locked pages; MemorySwapMax=0 in the unit keeps it from swapping.',
+    'Locking only the buffers of the ring in memory: V8 cannot run with locked pages. MemorySwapMax=0 in the unit keeps the rest from swapping.',
   )
 }
 
@@ -238,7 +240,7 @@ function takePidFile(chosen: string | undefined, stateDirectory: string, logger:
 }
 
 /** Undefined where such a socket cannot be: no binding, no descriptor left. */
-function openDatagrams(path: string): SyslogPort | undefined {
+function openDatagrams(path: string): UnixDatagramSender | undefined {
   try {
     return new UnixDatagramSender(path)
   } catch {

@@ -7,7 +7,7 @@ import { LogFilter } from './filter.js'
 import { fileLine, type Speaker, syslogEnvelope, syslogLine, terminalLine } from './format.js'
 import type { LogRecord } from './record.js'
 import { DEFAULT_LOGGING, levelRank, ruleOf } from './settings.js'
-import { LogFile, type SyslogPort, writeTerminal } from './targets.js'
+import { LogFile, Syslog, type SyslogPort, writeTerminal } from './targets.js'
 import type { LogLevel, LogSink } from './types.js'
 
 /** How many records the flight record shows. */
@@ -28,12 +28,10 @@ export class Logger {
   #settings: LoggingConfiguration = DEFAULT_LOGGING
   #filter = LogFilter.of(DEFAULT_LOGGING)
   #files = new Map<string, LogFile>()
-  #syslog: SyslogPort | undefined
+  #syslog: Syslog | undefined
   /** The last records, a ring; `#recentCount` counts all of them. */
   readonly #recent: LogRecord[] = []
   #recentCount = 0
-  /** Lines for syslog that nobody took. */
-  lostDatagrams = 0
 
   constructor(env: LoggerEnvironment) {
     this.#env = env
@@ -116,6 +114,7 @@ export class Logger {
     return ordered.map(record => terminalLine(record, DEFAULT_LOGGING))
   }
 
+  /** Gives the log daemon a moment for what waits for it. */
   close(): void {
     for (const file of this.#files.values()) file.close()
     this.#files.clear()
@@ -124,7 +123,11 @@ export class Logger {
   }
 
   #send(datagram: string): void {
-    this.#syslog ??= this.#env.openSyslog?.()
-    if (this.#syslog?.send(datagram) === false) this.lostDatagrams++
+    if (this.#syslog === undefined) {
+      const port = this.#env.openSyslog?.()
+      if (port === undefined) return
+      this.#syslog = new Syslog(port)
+    }
+    this.#syslog.write(datagram)
   }
 }

@@ -10,27 +10,18 @@ import type { LogLevel, Subsystem } from './types.js'
 export const LINES_WAITING_MAX = 4096
 
 export class RemoteLog {
-  #filter: LogFilter
+  readonly #filter: LogFilter
   readonly #waiting: Int32Array
   readonly #now: () => number
   readonly #post: (record: LogRecord) => void
   #lost = 0
 
-  /** `post` sends to the main thread, which calls `taken(waiting)` for each record that it has written. */
+  /** `post` sends to the main thread, which takes one off `waiting` for each record that reaches it. */
   constructor(filter: LogFilter, waiting: Int32Array, now: () => number, post: (record: LogRecord) => void) {
     this.#filter = filter
     this.#waiting = waiting
     this.#now = now
     this.#post = post
-  }
-
-  set filter(filter: LogFilter) {
-    this.#filter = filter
-  }
-
-  /** To be asked before a line that costs something to put together. */
-  enabled(level: LogLevel, subsystem: Subsystem): boolean {
-    return this.#filter.enabled(level, subsystem)
   }
 
   readonly log = (level: LogLevel, subsystem: Subsystem, message: string): void => {
@@ -51,9 +42,4 @@ export class RemoteLog {
     Atomics.add(this.#waiting, 0, 1)
     this.#post({ timeMs: this.#now(), level, subsystem, message })
   }
-}
-
-/** The main thread's side: one record has been written. */
-export function taken(waiting: Int32Array): void {
-  Atomics.sub(waiting, 0, 1)
 }

@@ -66,8 +66,61 @@ export function writeTerminal(line: string): void {
   }
 }
 
-/** A way to the system's log: whole datagrams, false when one was not taken. */
+/** A way to the system's log: takes whole datagrams, or says whether another attempt makes sense. */
 export interface SyslogPort {
-  send(datagram: string): boolean
+  send(datagram: string): 'sent' | 'full' | 'failed'
   close(): void
+}
+
+/** Lines that may wait for a log daemon that has fallen behind; kernels queue ten by themselves, so bursts need a place. */
+export const SYSLOG_LINES_WAITING_MAX = 4096
+const SYSLOG_RETRY_MS = 20
+/** How long the end of the process waits for the log daemon, blocking. */
+const SYSLOG_LAST_WORDS_MS = 200
+
+/** The system's log: in order, never waiting. */
+export class Syslog {
+  readonly #port: SyslogPort
+  readonly #waiting: string[] = []
+  #timer: NodeJS.Timeout | undefined
+  lostLines = 0
+
+  constructor(port: SyslogPort) {
+    this.#port = port
+  }
+
+  write(datagram: string): void {
+    this.#waiting.push(datagram)
+    if (this.#waiting.length > SYSLOG_LINES_WAITING_MAX) {
+      this.#waiting.shift()
+      this.lostLines++
+    }
+    // While a line waits, those behind it do, too.
+    if (this.#timer === undefined) this.#send()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    const pause = new Int32Array(new SharedArrayBuffer(4))
+    for (let waited = 0; !this.#flush() && waited < SYSLOG_LAST_WORDS_MS; waited += SYSLOG_RETRY_MS) {
+      Atomics.wait(pause, 0, 0, SYSLOG_RETRY_MS)
+    }
+    this.#port.close()
+  }
+
+  #send(): void {
+    this.#timer = this.#flush() ? undefined : setTimeout(() => this.#send(), SYSLOG_RETRY_MS).unref()
+  }
+
+  /** True when nothing waits any more. */
+  #flush(): boolean {
+    let done = 0
+    for (; done < this.#waiting.length; done++) {
+      const result = this.#port.send(this.#waiting[done] ?? '')
+      if (result === 'full') break
+      if (result === 'failed') this.lostLines++
+    }
+    this.#waiting.splice(0, done)
+    return this.#waiting.length === 0
+  }
 }

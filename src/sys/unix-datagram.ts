@@ -1,10 +1,11 @@
 // Datagrams to a local socket by its path: the system's log and the service manager listen on such, and node cannot
-// send them. Never blocks: a full receiver loses the datagram. Each is addressed anew, so a receiver may come and go.
+// send them. Never blocks. Each is addressed anew, so a receiver may come and go.
 // In: a path ('@name' is the abstract name space), text. Out: whether it was taken.
 
+import { Errno } from './errno.js'
 import { closeFd } from './eventfd.js'
 import { LAYOUT, Socket } from './layout.js'
-import { check, NativeMemory, native } from './native.js'
+import { check, errno, NativeMemory, native } from './native.js'
 
 const AF_UNIX = 1
 /** struct sockaddr_un: u16 family, then the path with its NUL. */
@@ -38,11 +39,12 @@ export class UnixDatagramSender {
     this.#fd = check(native().socket(AF_UNIX, Socket.DGRAM | Socket.NONBLOCK | Socket.CLOEXEC, 0), 'socket')
   }
 
-  /** False when nobody listens there, or nobody reads. */
-  send(text: string): boolean {
+  /** `full`: the receiver has fallen behind, later may do. `failed`: nobody listens there, or not to this process. */
+  send(text: string): 'sent' | 'full' | 'failed' {
     const { written } = new TextEncoder().encodeInto(text, this.#text.bytes)
     this.#iov.setSize(LAYOUT.iovec.length, written)
-    return native().sendmsg(this.#fd, this.#message.pointer, Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL) === written
+    if (native().sendmsg(this.#fd, this.#message.pointer, Socket.MSG_DONTWAIT | Socket.MSG_NOSIGNAL) >= 0) return 'sent'
+    return errno() === Errno.EAGAIN ? 'full' : 'failed'
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 // The sets on which a membership is agreed: who may be a member (proc), who has failed (failed), who has said the same
 // (consensus). Pure bookkeeping for GATHER (spec: totem 4.3); insertion order is kept because it is visible in joins.
 
-import type { Join, Processor } from '../wire/generation.js'
+import { type Join, PROCESSOR_COUNT_MAX, type Processor } from '../wire/generation.js'
 
 /** What a join message did to the sets. */
 export type JoinEffect =
@@ -70,6 +70,27 @@ export class GatherSets {
     return silent
   }
 
+  /** A processor that was heard of: false when that is one more than messages can list. */
+  admit(processor: Processor): boolean {
+    if (this.proc.has(processor)) return true
+    if (!this.failed.has(processor) && !this.#hasRoom(this.proc.size + this.failed.size + 1, [processor])) return false
+    this.proc.add(processor)
+    return true
+  }
+
+  /** Whether all that is named here and in this join stays within what messages can list. */
+  hasRoomFor(join: Join): boolean {
+    const { procList, failedList, systemFrom } = join
+    const atMost = this.proc.size + this.failed.size + procList.length + failedList.length + 1
+    return this.#hasRoom(atMost, procList, failedList, [systemFrom])
+  }
+
+  /** `atMost`: an easy bound of how many there are together, which nearly always answers. */
+  #hasRoom(atMost: number, ...more: (readonly Processor[])[]): boolean {
+    if (atMost <= PROCESSOR_COUNT_MAX) return true
+    return new Set([...this.proc, ...this.failed, ...more.flat()]).size <= PROCESSOR_COUNT_MAX
+  }
+
   /** Takes in a join (spec: totem 4.3.3 steps 3 to 6). `oldMembers`: the ring I was in. */
   absorb(join: Join, oldMembers: readonly Processor[]): JoinEffect {
     const sender = join.systemFrom
@@ -81,7 +102,7 @@ export class GatherSets {
       new Set(join.procList).size === this.proc.size &&
       new Set(join.failedList).size === this.failed.size
     ) {
-      if (!join.leave) this.#consensus.add(sender)
+      if (!join.leave && this.proc.has(sender)) this.#consensus.add(sender)
       return 'same'
     }
     if (procWithin && failedWithin) return 'nothing'
@@ -89,8 +110,8 @@ export class GatherSets {
     const before = this.proc.size + this.failed.size
     for (const processor of join.procList) this.proc.add(processor)
     if (join.failedList.includes(this.#self)) {
-      // It holds me for failed: we cannot be in one ring now.
-      this.failed.add(sender)
+      // It holds me for failed: we cannot be in one ring now. Only I may say so of myself, and not by a datagram.
+      if (sender !== this.#self) this.failed.add(sender)
     } else if (oldMembers.includes(sender)) {
       for (const processor of join.failedList) this.failed.add(processor)
     }

@@ -5,7 +5,11 @@ import { seqLess } from './sequence.js'
 import type { SortQueue } from './sort-queue.js'
 import type { TotemLower } from './types.js'
 
-/** Sends again, to the letter, what is asked for and held here; returns how many were sent (at most `allowed`). */
+/**
+ * Sends again, to the letter, what is asked for and held here; returns how many were sent (at most `allowed`). Requests
+ * that nobody can serve are struck out: for another ring, for a number not given out yet, for one that all have had.
+ * They would take up the list for as long as the ring lives.
+ */
 export function serveRequests(
   token: OrfToken,
   ring: RingId,
@@ -18,7 +22,8 @@ export function serveRequests(
   for (let i = 0; i < token.retransmitCount; i++) {
     const itemRing = token.retransmitRings[i] as RingId
     const seq = token.retransmitSeqs[i] as number
-    if (sent < allowed && sameRingId(itemRing, ring)) {
+    if (!sameRingId(itemRing, ring) || !queue.inRange(seq) || seqLess(token.seq, seq)) continue
+    if (sent < allowed) {
       const frame = queue.get(seq)
       if (frame !== null) {
         lower.multicast(frame.buf, frame.off, frame.len, false)

@@ -26,6 +26,11 @@ export class SendQueue {
     this.#length++
   }
 
+  /** The frame that `shift` would take. */
+  peek(): Frame | null {
+    return this.#frames[this.#first] as Frame | null
+  }
+
   shift(): Frame | null {
     if (this.#length === 0) return null
     const frame = this.#frames[this.#first] as Frame

@@ -33,6 +33,7 @@ import { fillCommitEntry, prepareMcastHeader, RETRANS_QUEUE_SIZE, Recovery } fro
 import { requestMissing, serveRequests } from './retransmission.js'
 import { SendQueue } from './send-queue.js'
 import { seqLess, seqLessOrEqual, seqNext } from './sequence.js'
+import { SORT_QUEUE_SIZE } from './sort-queue.js'
 import { TimerTable } from './timers.js'
 import type { ConfigurationChange, RingIdentity, TotemLower, TotemObserver, TotemState, TotemUpper } from './types.js'
 
@@ -42,8 +43,20 @@ const SEND_QUEUE_BYTES = 4 * 1048576
 const SEND_QUEUE_RESERVE = 2
 /** The aru of a ring's first token: "minus one", so that nobody is taken to lag behind it. */
 const ARU_BEFORE_FIRST = 0xffffffff
-/** Ring sequence numbers beyond this are nobody's real ones: a ring that took one over could not count on. */
+/**
+ * How far one join or commit token can raise the ring sequence number known here. Rings count in fours, so a true one
+ * is never further away; whoever forges one raises a node by this much, and the others follow with its next join.
+ */
+const RING_SEQ_STEP_MAX = 2 ** 36
+/** Joins raise it to this at most: from here on it only counts, as far as integers go. */
 const RING_SEQ_MAX = 2 ** 52
+/** No rotation raises a ring's sequence number by as much: a token that says so is none of this ring's. */
+const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
+/**
+ * Visits in RECOVERY during which everybody has everything, nobody sends, and yet the token says that old messages are
+ * to come. Only a forged token does that, and it would go round for ever.
+ */
+const STALLED_RECOVERY_VISITS = 100
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 
@@ -117,6 +130,8 @@ export class SingleRing {
   #lastTokenSeq = ARU_BEFORE_FIRST
   #lastAru = 0
   #lastSeq = 0
+  /** The ring's sequence number when the token last left here. */
+  #leftWithSeq = 0
   #seqUnchanged = 0
   #held = false
   #aruUnchanged = 0
@@ -391,8 +406,7 @@ export class SingleRing {
     this.stats.memb_join_rx++
     if (this.#discardAfterPause()) return
     if (join.systemFrom === 0 || join.procList.length + join.failedList.length === 0) return
-    if (join.ringSeq > RING_SEQ_MAX) return
-    if (join.ringSeq > this.#highestRingSeq) this.#highestRingSeq = join.ringSeq
+    this.#noteRingSeq(join.ringSeq)
     switch (this.#state) {
       case 'operational':
         if (join.failedList.includes(this.#self)) return
@@ -411,7 +425,7 @@ export class SingleRing {
         if (!this.#newMembers.includes(join.systemFrom) || join.ringSeq < this.#ring.seq) return
         const inRecovery = this.#state === 'recovery'
         this.#noteLeave(join)
-        if (this.#hasRoomFor(join)) this.#sets.absorb(join, this.#members)
+        if (this.#sets.hasRoomFor(join)) this.#sets.absorb(join, this.#members)
         this.#log.abandonRecovery()
         this.#enterGather(inRecovery ? 'joinInRecovery' : 'joinInCommit')
         break
@@ -421,7 +435,7 @@ export class SingleRing {
 
   #processJoin(join: Join): void {
     this.#noteLeave(join)
-    if (!this.#hasRoomFor(join)) return
+    if (!this.#sets.hasRoomFor(join)) return
     const effect = this.#sets.absorb(join, this.#members)
     if (effect === 'merged') {
       this.#enterGather('mergeDuringJoin')
@@ -455,16 +469,16 @@ export class SingleRing {
 
   #noteLeave(join: Join): void {
     const leaver = join.failedList[join.failedList.length - 1]
-    if (join.leave && leaver !== undefined) this.#announcedLeave.add(leaver)
+    if (join.leave && leaver !== undefined && this.#members.includes(leaver)) this.#announcedLeave.add(leaver)
   }
 
-  /** Lists that together exceed what a commit token can name are nobody's real membership. */
-  #hasRoomFor(join: Join): boolean {
-    if (this.#sets.proc.size + join.procList.length <= PROCESSOR_COUNT_MAX) return true
-    return new Set([...this.#sets.proc, ...join.procList, ...join.failedList]).size <= PROCESSOR_COUNT_MAX
+  #noteRingSeq(ringSeq: number): void {
+    const believed = Math.min(ringSeq, this.#highestRingSeq + RING_SEQ_STEP_MAX, RING_SEQ_MAX)
+    if (believed > this.#highestRingSeq) this.#highestRingSeq = believed
   }
 
   #isLowestCandidate(): boolean {
+    if (this.#sets.failed.has(this.#self)) return false
     for (const processor of this.#sets.proc) {
       if (!this.#sets.failed.has(processor) && this.#wire.compare(processor, this.#self) < 0) return false
     }
@@ -543,8 +557,13 @@ export class SingleRing {
       case 'operational':
         return
       case 'gather':
-        if (token.ring.seq > this.#ring.seq && token.ring.seq <= RING_SEQ_MAX && this.#isProposal(token))
+        if (
+          token.ring.seq > this.#ring.seq &&
+          token.ring.seq <= this.#highestRingSeq + RING_SEQ_STEP_MAX &&
+          this.#isProposal(token)
+        ) {
           this.#enterCommit(token)
+        }
         return
       case 'commit':
         if (sameRingId(token.ring, this.#ring) && this.#isComplete(token)) this.#enterRecovery(token)
@@ -636,9 +655,10 @@ export class SingleRing {
       this.pool,
       this.headerLength,
     )
-    this.#log.beginRecovery()
+    this.#log.beginRecovery(this.#oldRing)
     this.#lastAru = this.#firstSeq
     this.#lastSeq = this.#firstSeq
+    this.#leftWithSeq = this.#firstSeq
     this.#aruUnchanged = 0
     this.#seqUnchanged = 0
     this.#startToken()
@@ -679,7 +699,7 @@ export class SingleRing {
     this.#sets.clearConsensus()
     this.#snapshotTaken = false
 
-    const oldHigh = this.#log.unwrap(this.#oldRing)
+    const oldHigh = this.#log.unwrap()
     this.#log.deliverContiguous(oldHigh, previous)
 
     const transitional = this.#recovery.transitionalMembers
@@ -756,6 +776,10 @@ export class SingleRing {
     }
     this.#lastSeq = token.seq
     if (seqLessOrEqual(token.tokenSeq, this.#lastTokenSeq)) return
+    if ((token.seq - this.#leftWithSeq) >>> 0 >= TOKEN_SEQ_STEP_MAX) {
+      this.#drop()
+      return
+    }
 
     const representative = this.#isRepresentative()
     const quietVisits = this.#parameters.seqnoUnchangedConst
@@ -770,6 +794,7 @@ export class SingleRing {
     const lastAru = this.#lastAru
     this.#lastAru = token.aru
     const queue = this.#log.queue
+    if (this.#state === 'recovery') this.#forgetRecovered()
     let allowed = this.#flow.allowance(token, this.#waiting())
     if (token.retransmitCount > 0) this.#event({ kind: 'retransmitList', seqs: requestedSeqs(token) })
     const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#lower)
@@ -807,6 +832,19 @@ export class SingleRing {
       return
     }
 
+    if (
+      this.#state === 'recovery' &&
+      token.retransFlag !== 0 &&
+      token.aruAddr === 0 &&
+      this.#retransQueue.length === 0 &&
+      this.#seqUnchanged > STALLED_RECOVERY_VISITS
+    ) {
+      this.#log.abandonRecovery()
+      this.#enterGather('tokenLostInRecovery')
+      return
+    }
+
+    this.#leftWithSeq = token.seq
     this.#lastTokenSeq = token.tokenSeq
     token.tokenSeq = seqNext(token.tokenSeq)
     token.nodeId = this.#nodeId
@@ -844,10 +882,16 @@ export class SingleRing {
     const source = this.#state === 'recovery' ? this.#retransQueue : this.#activeQueue()
     const token = this.#token
     let sent = 0
+    // Numbers under which something is here that the token does not know of (forged) are passed over.
+    if (seqLess(token.seq, this.#log.aru)) token.seq = this.#log.aru
     while (sent < allowed) {
+      let seq = seqNext(token.seq)
+      while (queue.has(seq)) seq = seqNext(seq)
+      if (!queue.inRange(seq)) break
+      if (this.#state === 'recovery') this.#forgetRecovered()
       const frame = source.shift()
       if (frame === null) break
-      token.seq = seqNext(token.seq)
+      token.seq = seq
       const header = this.#outgoing
       header.nodeId = this.#nodeId
       header.systemFrom = this.#self
@@ -875,6 +919,19 @@ export class SingleRing {
       this.stats.mcast_tx += sent
     }
     return sent
+  }
+
+  /**
+   * Old messages at the head of the queue that another member has sent meanwhile need not be sent again: who installs
+   * the new ring has them. Without this, the members of a ring that lagged far behind would fill the new ring's window
+   * with the same messages several times over, and RECOVERY could not end.
+   */
+  #forgetRecovered(): void {
+    const queue = this.#retransQueue
+    for (let frame = queue.peek(); frame !== null && this.#log.isRecovered(frame); frame = queue.peek()) {
+      queue.shift()
+      this.pool.give(frame)
+    }
   }
 
   #sendCopy(): void {
@@ -941,10 +998,7 @@ export class SingleRing {
   }
 
   #addToProc(processor: Processor): boolean {
-    if (processor === 0) return false
-    if (this.#sets.proc.size >= PROCESSOR_COUNT_MAX && !this.#sets.proc.has(processor)) return false
-    this.#sets.proc.add(processor)
-    return true
+    return processor !== 0 && this.#sets.admit(processor)
   }
 
   #drop(): void {

@@ -13,12 +13,15 @@ const IDLE_MS = 60_000
 const CPU_SHARE_MAX = 0.01
 const RESIDENT_BYTES_MAX = 120e6
 
-async function hasMembers(host: Host, members: string): Promise<void> {
+async function hasMembers(testbed: Testbed, host: Host, members: string): Promise<void> {
   let last = ''
   await until(
     `host ${host.index} to have members ${members}`,
     FORMATION_MS,
     async () => {
+      for (const { index, daemon } of testbed.hosts)
+        if (daemon && !daemon.running && daemon.result !== 0)
+          throw new Error(`the daemon on host ${index} ended (${daemon.result}): ${daemon.stderr}`)
       last = (await host.joinedNodes()).join(' ')
       return last === members ? true : undefined
     },
@@ -63,15 +66,15 @@ describe('bin/corosync beside two C daemons', { skip: interopSkip() }, () => {
   after(() => testbed?.down())
 
   it('is counted by them', async () => {
-    await hasMembers(testbed.host(1), '1 2 3')
-    await hasMembers(testbed.host(3), '1 2 3')
+    await hasMembers(testbed, testbed.host(1), '1 2 3')
+    await hasMembers(testbed, testbed.host(3), '1 2 3')
     await logsRing(testbed.host(2), 1)
   })
 
   it('leaves in order when asked to, and exits 0', async () => {
     const began = performance.now()
     assert.equal(await testbed.host(2).daemon!.stop('SIGTERM'), 0)
-    await hasMembers(testbed.host(1), '1 3')
+    await hasMembers(testbed, testbed.host(1), '1 3')
     // A leave is a message; who finds out by the token timeout has not been told.
     assert.match(testbed.host(1).log(), /Members left: 2|left: 2/)
     assert.doesNotMatch(testbed.host(1).log(), /Failed to receive the leave message\. failed: 2/)
@@ -80,7 +83,7 @@ describe('bin/corosync beside two C daemons', { skip: interopSkip() }, () => {
 
   it('comes back with the next start', async () => {
     testbed.host(2).start([OURS])
-    await hasMembers(testbed.host(1), '1 2 3')
+    await hasMembers(testbed, testbed.host(1), '1 2 3')
   })
 })
 

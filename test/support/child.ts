@@ -17,12 +17,15 @@ export class Child {
   readonly #begun = performance.now()
   #waiting: (() => void)[] = []
 
+  /** `input` is what its standard input holds; nothing by default. */
   constructor(
     command: string,
     args: readonly string[],
-    options: Pick<SpawnOptions, 'env' | 'cwd' | 'uid' | 'gid'> = {},
+    options: Pick<SpawnOptions, 'env' | 'cwd' | 'uid' | 'gid'> & { readonly input?: string } = {},
   ) {
-    this.process = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    const { input, ...others } = options
+    this.process = spawn(command, args, { ...others, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
+    this.process.stdin?.end(input)
     this.process.stdout?.on('data', data => {
       this.stdout += data
       this.#look()

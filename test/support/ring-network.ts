@@ -32,6 +32,8 @@ export class Member {
   readonly changes: ConfigurationChange[] = []
   persisted: number
   up = true
+  /** What a drain of the sockets would find. */
+  waitingInput = 0
 
   constructor(network: RingNetwork, nodeId: number, persisted: number, firstSeq: number, parameters: TotemParameters) {
     this.nodeId = nodeId
@@ -56,7 +58,7 @@ export class Member {
       wire: createGeneration3(),
       parameters,
       upper,
-      random: () => 0.5,
+      random: () => network.random(),
       event: event => this.events.push(event),
       firstSeq,
       lower: {
@@ -66,7 +68,7 @@ export class Member {
             if (other.nodeId !== nodeId || loopback) network.send(nodeId, other.nodeId, buf, off, len)
           }
         },
-        discardInput: () => 0,
+        discardInput: () => this.waitingInput,
         persistRingSequence: seq => {
           this.persisted = seq
         },
@@ -89,6 +91,7 @@ export class RingNetwork {
   now = 0
   /** Return false to lose the datagram. */
   pass: (from: number, to: number, bytes: Uint8Array) => boolean = () => true
+  random: () => number = () => 0.5
   readonly #firstSeq: number
   readonly #parameters: TotemParameters
   #flying: Datagram[] = []
@@ -109,6 +112,14 @@ export class RingNetwork {
 
   kill(nodeId: number): void {
     this.members.delete(nodeId)
+  }
+
+  /** A datagram out of nowhere, to all who listen to `to` (all members when it is 0). */
+  inject(bytes: Uint8Array, to = 0): void {
+    for (const member of this.members.values()) {
+      if (to === 0 || member.nodeId === to)
+        this.#flying.push({ at: this.now, order: this.#order++, to: member.nodeId, bytes })
+    }
   }
 
   later(call: () => void): void {

@@ -102,7 +102,7 @@ describe('a start', { skip: isSupportedPlatform() ? false : 'needs the binding' 
     )
     assert.match(second ?? '', /^info {4}\[MAIN {2}\] Corosync built-in features: /)
     assert.match(third ?? '', /^notice {2}\[TOTEM \] .* wire=3 transport=udpu nodeid=7$/)
-    assert.match(fourth ?? '', /^info {4}\[MAIN {2}\] Not locking memory/)
+    assert.match(fourth ?? '', /^info {4}\[MAIN {2}\] Locking only the buffers/)
     assert.equal(readFileSync(join(folder, 'pid'), 'utf8'), `${daemon.process.pid}\n`)
     assert.equal(readFileSync(`/proc/${daemon.process.pid}/comm`, 'utf8'), 'corosync\n')
     assert.match(readFileSync(`/proc/${daemon.process.pid}/cmdline`, 'utf8'), /corosync\.conf/)
@@ -123,7 +123,7 @@ describe('a start', { skip: isSupportedPlatform() ? false : 'needs the binding' 
 
   it('that is ended while it starts ends in order', async () => {
     const daemon = run(['-f', '-c', configuration()])
-    await daemon.until(/Not locking memory/)
+    await daemon.until(/Locking only the buffers/)
     daemon.kill('SIGTERM')
     const { code, signal } = await daemon.ended
     // Before the handlers stand the default action ends the process; afterwards the orderly way out.

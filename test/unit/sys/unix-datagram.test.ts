@@ -17,14 +17,14 @@ describe('datagrams to a local socket', { skip: isSupportedPlatform() ? false : 
   it('arrive whole, and again after the receiver has gone and come', () => {
     const path = join(folder, 'log')
     const sender = new UnixDatagramSender(path)
-    assert.equal(sender.send('nobody yet'), false)
+    assert.equal(sender.send('nobody yet'), 'failed')
     for (const text of ['<27>one', 'zwei ä']) {
       const receiver = new UnixReceiver(path)
-      assert.equal(sender.send(text), true)
+      assert.equal(sender.send(text), 'sent')
       assert.deepEqual(receiver.take(), [text])
       receiver.close()
     }
-    assert.equal(sender.send('gone'), false)
+    assert.equal(sender.send('gone'), 'failed')
     sender.close()
   })
 
@@ -32,7 +32,7 @@ describe('datagrams to a local socket', { skip: isSupportedPlatform() ? false : 
     const name = `@corosync-ts-test-${process.pid}`
     const receiver = new UnixReceiver(name)
     const sender = new UnixDatagramSender(name)
-    assert.equal(sender.send('READY=1'), true)
+    assert.equal(sender.send('READY=1'), 'sent')
     assert.deepEqual(receiver.take(), ['READY=1'])
     sender.close()
     receiver.close()
@@ -42,19 +42,22 @@ describe('datagrams to a local socket', { skip: isSupportedPlatform() ? false : 
     const path = join(folder, 'long')
     const receiver = new UnixReceiver(path)
     const sender = new UnixDatagramSender(path)
-    assert.equal(sender.send('x'.repeat(UNIX_DATAGRAM_BYTES_MAX + 1)), true)
+    assert.equal(sender.send('x'.repeat(UNIX_DATAGRAM_BYTES_MAX + 1)), 'sent')
     assert.equal(receiver.take()[0]?.length, UNIX_DATAGRAM_BYTES_MAX)
     sender.close()
     receiver.close()
   })
 
-  it('are lost, not waited for, when nobody reads', () => {
+  it('are refused, not waited for, while nobody reads', () => {
     const path = join(folder, 'full')
     const receiver = new UnixReceiver(path)
     const sender = new UnixDatagramSender(path)
     let taken = 0
-    while (taken < 100_000 && sender.send('x')) taken++
+    while (taken < 100_000 && sender.send('x') === 'sent') taken++
     assert.ok(taken > 0 && taken < 100_000)
+    assert.equal(sender.send('x'), 'full')
+    assert.equal(receiver.take().length, taken)
+    assert.equal(sender.send('x'), 'sent')
     sender.close()
     receiver.close()
   })
