@@ -58,7 +58,7 @@ export class Recovery {
 
   /**
    * Wraps each old message above the lowest aru of the transitional members that is held here, and queues it for the
-   * new ring. Every holder does so; duplicates are normal.
+   * new ring. Every holder does so; what others have sent by the time that it is its turn is left out (ReceiveLog.isRecovered).
    */
   queueOldMessages(
     token: CommitToken,

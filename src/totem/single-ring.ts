@@ -114,6 +114,8 @@ export class SingleRing {
    */
   #whole = false
   #newMembers: Processor[] = []
+  /** Whom this ring was formed without, as failed. */
+  #givenUp: Processor[] = []
   readonly #announcedLeave = new Set<Processor>()
   readonly #sets: GatherSets
   readonly #recovery = new Recovery()
@@ -413,7 +415,7 @@ export class SingleRing {
         if (join.failedList.includes(this.#self)) return
         if (this.#members.includes(join.systemFrom)) {
           if (join.ringSeq < this.#ring.seq) return
-        } else if (!this.#whole) {
+        } else if (!this.#whole || this.#stillHoldsMemberForFailed(join)) {
           return
         }
         this.#processJoin(join)
@@ -455,6 +457,17 @@ export class SingleRing {
       }
     }
     if (this.#state === 'operational') this.#enterGather('joinInOperational')
+  }
+
+  /**
+   * An outsider that was given up when this ring formed, because it holds one of us for failed, and that still does: it
+   * cannot be in one ring with us before it has forgotten that, which it does in a ring of its own. Answering its joins
+   * would only break up this ring, once for every join.
+   */
+  #stillHoldsMemberForFailed(join: Join): boolean {
+    if (!this.#givenUp.includes(join.systemFrom)) return false
+    for (const processor of join.failedList) if (this.#members.includes(processor)) return true
+    return false
   }
 
   #noteLeave(join: Join): void {
@@ -719,6 +732,7 @@ export class SingleRing {
 
     this.#log.install()
     this.#lastAru = this.#firstSeq
+    this.#givenUp = [...this.#sets.failed]
     this.#sets.installed(this.#members)
 
     this.#whole = false

@@ -2,9 +2,10 @@
 // real UDP. C corosync cannot take part, its programs find their daemon by a name that one machine has once.
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { NodeDescription } from '../../src/index.js'
 import { OurPeer, type Peer } from './peers.js'
 import { HostProcess, type Seat } from './testbed.js'
 
@@ -20,7 +21,7 @@ class LoopbackSeat implements Seat {
   constructor(index: number, directory: string) {
     this.index = index
     this.directory = directory
-    this.configFile = join(directory, 'corosync.conf')
+    this.configFile = join(directory, 'node.json')
   }
 
   spawn(command: string, args: readonly string[]): HostProcess {
@@ -28,27 +29,22 @@ class LoopbackSeat implements Seat {
   }
 
   log(): string {
-    const file = join(this.directory, 'log')
-    return existsSync(file) ? readFileSync(file, 'utf8') : ''
+    // The member says everything on standard error.
+    return ''
   }
 }
 
-export function createLoopback(nodes: number, totem = ''): { peers: Peer[]; down(): Promise<void> } {
+export function createLoopback(count: number): { peers: Peer[]; down(): Promise<void> } {
   const directory = mkdtempSync(join(tmpdir(), 'corosync-loopback-'))
   const port = FIRST_PORT + 2 * (process.pid % PORTS)
-  const ids = Array.from({ length: nodes }, (_, i) => i + 1)
-  const list = ids.map(id => `  node {\n    nodeid: ${id}\n    ring0_addr: 127.0.0.${id}\n  }\n`).join('')
-  const peers = ids.map(id => {
-    const own = join(directory, String(id))
-    mkdirSync(join(own, 'state'), { recursive: true })
-    const seat = new LoopbackSeat(id, own)
-    writeFileSync(
-      seat.configFile,
-      `totem {\n  version: 2\n  cluster_name: loopback\n  transport: udpu\n${totem}` +
-        `  interface {\n    ringnumber: 0\n    bindnetaddr: 127.0.0.${id}\n    mcastport: ${port}\n  }\n}\n` +
-        `nodelist {\n${list}}\nsystem {\n  state_dir: ${join(own, 'state')}\n}\n` +
-        `logging {\n  to_stderr: no\n  to_syslog: no\n  to_logfile: yes\n  logfile: ${join(own, 'log')}\n}\n`,
-    )
+  const nodes = Array.from({ length: count }, (_, i) => ({ nodeId: i + 1, address: `127.0.0.${i + 1}` }))
+  const peers = nodes.map(({ nodeId }) => {
+    const own = join(directory, String(nodeId))
+    mkdirSync(own)
+    const seat = new LoopbackSeat(nodeId, own)
+    // The token timeout of a file that does not set one.
+    const description: NodeDescription = { nodeId, nodes, port, token: 3000, clusterName: 'loopback' }
+    writeFileSync(seat.configFile, JSON.stringify(description))
     return new OurPeer(seat)
   })
   return {

@@ -1,8 +1,9 @@
 // A program with an embedded node, for tests: started with a configuration file and the name of an engine, told by lines of JSON on standard input what
 // to do, answering each with a line of JSON. It leaves the ring in order on SIGTERM or when standard input ends.
 
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { startNode } from '../../src/index.js'
+import { type NodeDescription, startNode } from '../../src/index.js'
 import { flood, listen, ping, Tracer } from './load.js'
 import type { FloodOptions, ListenOptions, TraceOptions } from './peers.js'
 
@@ -13,8 +14,13 @@ type Request =
   | ({ readonly do: 'trace'; readonly file: string } & TraceOptions)
   | { readonly do: 'ring' | 'quiet' | 'endTrace' | 'memory' }
 
+/** A corosync.conf, or a description as JSON where the addresses of loopback nodes do not tell which node this is. */
+function configuration(path: string): string | NodeDescription {
+  return path.endsWith('.json') ? JSON.parse(readFileSync(path, 'utf8')) : path
+}
+
 const starting = startNode({
-  config: process.argv[2]!,
+  config: configuration(process.argv[2]!),
   engine: process.argv[3] === 'dgram' ? 'dgram' : 'native',
   // Where a failed test looks.
   log: ({ timeMs, level, subsystem, message }) =>

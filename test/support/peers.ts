@@ -2,8 +2,7 @@
 // with one `cpgload` process per job; ours is one process that holds the embedded engine and does the same jobs when told so.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Host, type HostProcess, type Seat, Testbed, type TestbedOptions, until } from './testbed.js'
@@ -317,17 +316,19 @@ interface Answer {
   readonly failed?: string
 }
 
-/** Compiles the C load tool once per test process, into a folder that goes with it. */
-let cpgloadPath: string | undefined
-export function cpgload(): string {
-  if (cpgloadPath !== undefined) return cpgloadPath
-  const folder = mkdtempSync(join(tmpdir(), 'corosync-cpgload-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const source = fileURLToPath(new URL('../../../test/support/cpgload.c', import.meta.url))
-  const path = join(folder, 'cpgload')
-  const done = spawnSync('cc', ['-O2', '-o', path, source, '-lcpg', '-lpthread'], { encoding: 'utf8' })
-  if (done.status !== 0) throw new Error(`cpgload.c does not compile: ${done.error ?? done.stderr}`)
-  cpgloadPath = path
+let compiled: Buffer | undefined
+
+/** The C load tool, compiled once per process and put where it goes away with its testbed. */
+function installCpgload(directory: string): string {
+  const path = join(directory, 'cpgload')
+  if (compiled === undefined) {
+    const source = fileURLToPath(new URL('../../../test/support/cpgload.c', import.meta.url))
+    const done = spawnSync('cc', ['-O2', '-o', path, source, '-lcpg', '-lpthread'], { encoding: 'utf8' })
+    if (done.status !== 0) throw new Error(`cpgload.c does not compile: ${done.error ?? done.stderr}`)
+    compiled = readFileSync(path)
+  } else {
+    writeFileSync(path, compiled, { mode: 0o755 })
+  }
   return path
 }
 
@@ -336,8 +337,8 @@ export async function createCluster(
   kinds: readonly PeerKind[],
   options: Omit<TestbedOptions, 'hosts'> = {},
 ): Promise<{ testbed: Testbed; peers: Peer[] }> {
-  const tool = cpgload()
   const testbed = await Testbed.create({ hosts: kinds.length, ...options })
+  const tool = installCpgload(testbed.directory)
   const allC = process.env.INTEROP_OURS === 'c'
   const peers = testbed.hosts.map((host, i) => (kinds[i] === 'c' || allC ? new CPeer(host, tool) : new OurPeer(host)))
   return { testbed, peers }

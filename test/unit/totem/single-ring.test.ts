@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createJoin } from '../../../src/wire/generation.js'
+import { createGeneration3 } from '../../../src/wire/generation3.js'
 import type { Member } from '../../support/ring-network.js'
 import { FAST, RingNetwork } from '../../support/ring-network.js'
 
@@ -164,6 +166,26 @@ describe('recovery', () => {
     const story = members[1]!.story
     assert.ok(story.indexOf('1:m9') < story.findIndex(line => line.startsWith('regular') && line.includes('[1,2]')))
   })
+
+  it('sends an old message once, although several hold it', () => {
+    const { network, members } = form([1, 2, 3, 4, 5])
+    network.pass = (_from, to, bytes) => !(to === 2 && bytes[3] === 1)
+    for (let i = 0; i < 30; i++) members[0]?.send(`m${i}`)
+    network.run(20)
+    network.kill(5)
+    const wrapped = new Set<string>()
+    network.pass = (_from, to, bytes) => {
+      // The wrapper's own number on the new ring tells a new one from a copy to another member.
+      if (bytes[3] === 1 && bytes[4] === 1) wrapped.add(Buffer.from(bytes.subarray(17, 21)).toString('hex'))
+      return !(to === 2 && bytes[3] === 1 && bytes[4] === 2)
+    }
+    network.run(1200)
+    network.pass = () => true
+    network.run(1000)
+    const expected = Array.from({ length: 30 }, (_, i) => `1:m${i}`)
+    for (const member of members.slice(0, 4)) assert.deepEqual(messages(member), expected)
+    assert.equal(wrapped.size, 30)
+  })
 })
 
 describe('recovery of nearly a whole window', () => {
@@ -221,5 +243,65 @@ describe('sequence numbers', () => {
     const order = messages(members[0]!)
     assert.equal(order.length, 2000)
     for (const member of members) assert.deepEqual(messages(member), order)
+  })
+})
+
+describe('a ring and an outsider', () => {
+  const wire = createGeneration3()
+
+  function configurations(member: Member): number {
+    return member.changes.filter(change => change.kind === 'regular').length
+  }
+
+  /** Everybody hears this join of node 4. */
+  function announce(members: readonly Member[], network: RingNetwork, procList: number[], failedList: number[]): void {
+    const bytes = new Uint8Array(wire.joinLength(procList.length, failedList.length))
+    const length = wire.writeJoin(
+      { ...createJoin(), nodeId: 4, systemFrom: 4, procList, failedList, ringSeq: 100 },
+      bytes,
+      0,
+    )
+    for (const { ring } of members) ring.receive(network.now, bytes, 0, length, 'node 4')
+  }
+
+  it('that cannot hear a member breaks the ring up once, not with every join', () => {
+    const { network, members } = form([1, 2, 3])
+    const before = configurations(members[0]!)
+    for (let i = 0; i < 20; i++) {
+      announce(members, network, [1, 2, 3, 4], [2])
+      network.run(50)
+    }
+    for (const member of members) {
+      assert.deepEqual(member.ring.members, [1, 2, 3])
+      assert.ok(configurations(member) - before <= 2, `${configurations(member) - before} configurations`)
+    }
+  })
+
+  it('that has forgotten whom it held for failed is heard again', () => {
+    const { network, members } = form([1, 2, 3])
+    announce(members, network, [1, 2, 3, 4], [2])
+    network.run(1000)
+    for (const member of members) assert.equal(member.ring.state, 'operational')
+    announce(members, network, [1, 2, 3, 4], [])
+    assert.deepEqual(
+      members.map(member => member.ring.state),
+      ['gather', 'gather', 'gather'],
+    )
+  })
+
+  it('is not listened to before every member has installed the ring', () => {
+    const { network, members } = form([1, 2, 3])
+    network.kill(3)
+    const [first, second] = members as [Member, Member, Member]
+    const installed = (member: Member) => member.ring.members.length === 2
+    while (!installed(first) && !installed(second)) network.run(0.05)
+    const [early, late] = installed(first) ? [first, second] : [second, first]
+    assert.equal(late.ring.state, 'recovery')
+    announce([early], network, [4], [])
+    assert.equal(early.ring.state, 'operational', 'one member is still on its way into the ring')
+    network.run(20)
+    assert.ok(installed(late))
+    announce([early], network, [4], [])
+    assert.equal(early.ring.state, 'gather')
   })
 })
