@@ -384,8 +384,11 @@ export class SingleRing {
 
   #announceJoin(): void {
     const spread = this.#parameters.sendJoinMs
-    if (spread > 0) this.#timers.start('sendJoin', this.#now + this.#random() * spread)
-    else this.#sendJoin(false)
+    if (spread === 0) this.#sendJoin(false)
+    // One that is on its way says what is true when it leaves; repetitions must not push it off.
+    else if (!this.#timers.isRunning('sendJoin')) {
+      this.#timers.start('sendJoin', this.#now + this.#random() * spread)
+    }
   }
 
   #sendJoin(leave: boolean): void {
