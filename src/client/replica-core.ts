@@ -10,7 +10,6 @@
 //
 // A command that comes while nobody applies is applied by nobody, which its submitter sees: it is sent again.
 
-import { Fifo } from '../ipc/fifo.js'
 import { NoQuorumError, ResultUnknownError } from './errors.js'
 import type { Member, MemberChange } from './events.js'
 import { type AppliedCommand, History } from './replica-history.js'
@@ -25,6 +24,7 @@ import {
   type RoundId,
   type StatusMessage,
 } from './replica-messages.js'
+import { type Submission, Submissions } from './replica-submissions.js'
 
 export interface CommandMeta extends Member {
   /** The command's number in the history of the state, from 1; the same on every replica. */
@@ -85,15 +85,6 @@ export const DEFAULT_CHUNK_BYTES = 128 * 1024
 export const MAX_BACKLOG_BYTES = 64 << 20
 /** Largest state that is transferred. */
 export const MAX_SNAPSHOT_BYTES = 1 << 30
-
-interface Submission<Result> {
-  readonly seq: number
-  readonly data: Uint8Array
-  readonly resolve: (result: Result) => void
-  readonly reject: (error: unknown) => void
-  /** It was sent and not applied here, but may have been where more was known: see #command. */
-  doubtful: boolean
-}
 
 interface Round {
   readonly id: RoundId
@@ -176,13 +167,7 @@ export class ReplicaCore<Result> {
   // To be sent.
   readonly #control: Uint8Array[] = []
   #chunkNext = false
-  #seq = 0
-  /** Sent, and to be sent again; by number. */
-  #again: Submission<Result>[] = []
-  /** Not sent yet. */
-  readonly #queued = new Fifo<Submission<Result>>()
-  /** Sent, not delivered. */
-  readonly #inFlight = new Map<number, Submission<Result>>()
+  readonly #submissions = new Submissions<Result>()
 
   constructor(options: ReplicaCoreOptions<Result>) {
     this.#options = options
@@ -216,28 +201,26 @@ export class ReplicaCore<Result> {
       reject(this.#closedBy)
       return
     }
-    this.#queued.push({ seq: ++this.#seq, data, resolve, reject, doubtful: false })
+    this.#submissions.add(data, resolve, reject)
     this.#review()
   }
 
   get pending(): number {
-    return this.#again.length + this.#queued.length + this.#inFlight.size
+    return this.#submissions.pending
   }
 
   /** The next message to be sent, if there is one. What is taken must be sent, in this order. */
   take(): Uint8Array | undefined {
     const control = this.#control.shift()
     if (control !== undefined) return control
-    const command = this.#mayCommand() ? (this.#again[0] ?? this.#queued.peek()) : undefined
-    if (this.#outgoing !== undefined && (this.#chunkNext || command === undefined)) {
+    const commands = this.#mayCommand() ? this.#submissions.unsent : 0
+    if (this.#outgoing !== undefined && (this.#chunkNext || commands === 0)) {
       this.#chunkNext = false
       return this.#takeChunk(this.#outgoing)
     }
+    const command = commands === 0 ? undefined : this.#submissions.send()
     if (command === undefined) return undefined
     this.#chunkNext = true
-    if (command === this.#again[0]) this.#again.shift()
-    else this.#queued.shift()
-    this.#inFlight.set(command.seq, command)
     const { incarnation } = this.#options
     return encodeReplicaMessage({ type: ReplicaMessage.COMMAND, incarnation, seq: command.seq, data: command.data })
   }
@@ -250,10 +233,7 @@ export class ReplicaCore<Result> {
     this.#control.length = 0
     this.#outgoing = undefined
     this.#incoming = undefined
-    const lost = [...this.#inFlight.values()]
-    this.#inFlight.clear()
-    lost.push(...this.#takeUnsent())
-    for (const submission of lost) submission.reject(error)
+    for (const submission of this.#submissions.takeAll()) submission.reject(error)
     this.#review()
   }
 
@@ -545,8 +525,7 @@ export class ReplicaCore<Result> {
     const submission = this.#takeOwn(from, message)
     if (submission === undefined) return
     submission.doubtful ||= doubtful
-    const at = this.#again.findIndex(other => other.seq > submission.seq)
-    this.#again.splice(at < 0 ? this.#again.length : at, 0, submission)
+    this.#submissions.sendAgain(submission)
   }
 
   #postpone(incoming: Incoming, command: Backlog): void {
@@ -582,16 +561,7 @@ export class ReplicaCore<Result> {
 
   #takeOwn(from: Member, message: CommandMessage): Submission<Result> | undefined {
     if (!sameMember(from, this.#self) || message.incarnation !== this.#options.incarnation) return undefined
-    const submission = this.#inFlight.get(message.seq)
-    this.#inFlight.delete(message.seq)
-    return submission
-  }
-
-  #takeUnsent(): Submission<Result>[] {
-    const unsent = this.#again
-    this.#again = []
-    for (let next = this.#queued.shift(); next !== undefined; next = this.#queued.shift()) unsent.push(next)
-    return unsent
+    return this.#submissions.delivered(message.seq)
   }
 
   #mayCommand(): boolean {
@@ -601,10 +571,10 @@ export class ReplicaCore<Result> {
   /** After every event: refuses what cannot be applied for want of nodes, and tells the owner. */
   #review(): void {
     const { quorum, output } = this.#options
-    if (this.#phase === 'settled' && !this.#quorate && this.#again.length + this.#queued.length > 0) {
+    if (this.#phase === 'settled' && !this.#quorate && this.#submissions.unsent > 0) {
       const present = nodeCount(this.#members)
       if (present < quorum) {
-        for (const { doubtful, reject } of this.#takeUnsent()) {
+        for (const { doubtful, reject } of this.#submissions.takeUnsent()) {
           reject(doubtful ? new ResultUnknownError() : new NoQuorumError(present, quorum))
         }
       }

@@ -25,6 +25,8 @@ export interface WorkloadPlan {
   readonly churn: number
   /** Messages of more than 64 KiB, up to 1 MiB, in the whole run. */
   readonly bigMessages: number
+  /** All messages have this length, where it is given. */
+  readonly length?: number
 }
 
 export interface Scenario {

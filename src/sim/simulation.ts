@@ -25,6 +25,8 @@ export interface SimulationOptions {
   /** One wire object per host: it holds what that host last read. */
   readonly wire: (scenario: Scenario, host: number) => WireGeneration
   readonly story?: StoryTeller
+  /** Sees what the checkers see, of all nodes. */
+  readonly watch?: TotemObserver
   /** Compare every datagram before and after a node had it: nodes must not write into what they receive. */
   readonly guardInput?: boolean
 }
@@ -70,6 +72,7 @@ export class Simulation implements FaultTarget, HostEvents {
   /** True until the end of the faults. */
   faulty = true
   readonly #story: StoryTeller | undefined
+  readonly #watch: TotemObserver | undefined
   readonly #guardInput: boolean
   readonly #stateEntries: Record<TotemState, number> = { operational: 0, gather: 0, commit: 0, recovery: 0 }
   #waiting: ScheduledFault[] = []
@@ -83,6 +86,7 @@ export class Simulation implements FaultTarget, HostEvents {
   constructor(scenario: Scenario, options: SimulationOptions) {
     this.scenario = scenario
     this.#story = options.story
+    this.#watch = options.watch
     this.#guardInput = options.guardInput ?? false
     const size = scenario.nodeIds.length
     this.network = new Network(size, this.queue, new Prng(scenario.seed, 'network'), scenario.conditions)
@@ -351,11 +355,21 @@ export class Simulation implements FaultTarget, HostEvents {
     // Whatever a dead incarnation still says is judged as said after its end.
     const process = () => (host.incarnation === incarnation ? host.process : -1)
     return {
-      numbered: (ring, seq, buf, off, len) => this.#numbered(host, process(), ring, seq, hashBytes(buf, off, len)),
-      delivered: (ring, seq, origin, buf, off, len) =>
-        this.#delivered(host, process(), ring, seq, origin, hashBytes(buf, off, len)),
-      configured: change => this.#configured(host, process(), change),
+      numbered: (ring, seq, buf, off, len) => {
+        this.#watch?.numbered?.(ring, seq, buf, off, len)
+        this.#numbered(host, process(), ring, seq, hashBytes(buf, off, len))
+      },
+      delivered: (ring, seq, origin, buf, off, len) => {
+        this.#watch?.delivered?.(ring, seq, origin, buf, off, len)
+        this.#delivered(host, process(), ring, seq, origin, hashBytes(buf, off, len))
+      },
+      configured: change => {
+        this.#watch?.configured?.(change)
+        this.#configured(host, process(), change)
+      },
       entered: (state, cause) => {
+        this.#watch?.entered?.(state, cause)
+        host.totemState = state
         this.hash.add((host.index << 8) ^ STATE_CODES[state])
         this.#story?.(host.now, host.nodeId, `${state.toUpperCase()} ${cause}`)
         this.#triggerFaults(state)
@@ -397,12 +411,12 @@ export class Simulation implements FaultTarget, HostEvents {
     return this.checker.model.processes[host.process]!
   }
 
-  /** One regular configuration, installed by exactly the hosts that run. */
+  /** One regular configuration, installed by exactly the hosts that run, and nobody about to leave it. */
   #isWhole(): boolean {
     const running = this.hosts.filter(host => host.state === 'running')
     const first = running[0] === undefined ? undefined : this.#process(running[0]).view?.ring
     if (first === undefined || first.members.length !== running.length) return false
-    return running.every(host => this.#process(host).view?.ring === first)
+    return running.every(host => host.totemState === 'operational' && this.#process(host).view?.ring === first)
   }
 
   /** Everybody has delivered the same number of packets. */

@@ -14,8 +14,6 @@ export class Frame {
   originNodeId = 0
   foreign = false
   wrapper = false
-  /** In a wrapper that waits to be sent: the sequence number that its message had on the old ring. */
-  oldSeq = 0
 
   constructor(buf: Uint8Array, off: number, capacity: number) {
     this.buf = buf

@@ -3,7 +3,9 @@
 // In: stored frames, marks from the token. Out: frames to deliver, in order. States, timers and the token are elsewhere.
 
 import {
+  copyRingId,
   createMcastHeader,
+  createRingId,
   type McastHeader,
   MessageType,
   type Processor,
@@ -42,6 +44,9 @@ export class ReceiveLog {
   readonly #firstSeq: number
   readonly #deliver: DeliverFrame
   readonly #inner = createMcastHeader()
+  readonly #oldRing = createRingId()
+  /** In RECOVERY: which messages of the old ring have come in wrappers. */
+  readonly #recoveredSeqs = new Set<number>()
   #regular: SortQueue
   #recovered: SortQueue
   #recovering = false
@@ -66,16 +71,20 @@ export class ReceiveLog {
     return this.#regular
   }
 
-  /** Takes in a multicast unless it is there already or out of the window; raises the marks. True when it was new. */
-  add(header: McastHeader, foreign: boolean, buf: Uint8Array, off: number, len: number): boolean {
+  /** Takes in a multicast unless it is there already or out of the window; raises the marks. */
+  add(header: McastHeader, foreign: boolean, buf: Uint8Array, off: number, len: number): void {
     const queue = this.queue
-    const isNew = queue.inRange(header.seq) && !queue.has(header.seq)
-    if (isNew) {
+    if (queue.inRange(header.seq) && !queue.has(header.seq)) {
       this.#store(queue, header, foreign, buf, off, len)
       if (seqLess(this.high, header.seq)) this.high = header.seq
+      if (this.#recovering && this.#openWrapped(buf, off, len)) this.#recoveredSeqs.add(this.#inner.seq)
     }
     this.advanceAru()
-    return isNew
+  }
+
+  /** In RECOVERY: the old message in this wrapper of mine has already come in somebody else's. */
+  isRecovered(wrapper: Frame): boolean {
+    return this.#openWrapped(wrapper.buf, wrapper.off, wrapper.len) && this.#recoveredSeqs.has(this.#inner.seq)
   }
 
   advanceAru(): void {
@@ -104,8 +113,10 @@ export class ReceiveLog {
   }
 
   /** The marks count on the queue of the ring being formed from now on; it starts empty. */
-  beginRecovery(): void {
+  beginRecovery(oldRing: RingId): void {
     this.#recovering = true
+    copyRingId(oldRing, this.#oldRing)
+    this.#recoveredSeqs.clear()
     this.#recovered.reset(seqNext(this.#firstSeq))
     this.aru = this.#firstSeq
     this.high = this.#firstSeq
@@ -120,19 +131,26 @@ export class ReceiveLog {
     this.high = this.snapshotHigh
   }
 
+  /** Reads the header of the message in a wrapper into `#inner`; false when it is none of the old ring. */
+  #openWrapped(buf: Uint8Array, off: number, len: number): boolean {
+    const at = off + this.#headerLength
+    const length = len - this.#headerLength
+    if (this.#wire.open(buf, at, length) !== MessageType.mcast) return false
+    return this.#wire.readMcast(buf, at, length, this.#inner) && sameRingId(this.#inner.ring, this.#oldRing)
+  }
+
   /** Moves recovered messages of the old ring into its queue; returns the highest sequence number there may be. */
-  unwrap(oldRing: RingId): number {
+  unwrap(): number {
     let oldHigh = this.snapshotHigh
     const span = (this.aru - this.#firstSeq) >>> 0
     for (let i = 1; i <= span; i++) {
       const wrapper = this.#recovered.get((this.#firstSeq + i) >>> 0)
       if (wrapper === null || !wrapper.wrapper) continue
+      if (!this.#openWrapped(wrapper.buf, wrapper.off, wrapper.len)) continue
+      const { seq } = this.#inner
+      if (!this.#regular.inRange(seq) || this.#regular.has(seq)) continue
       const off = wrapper.off + this.#headerLength
       const len = wrapper.len - this.#headerLength
-      if (this.#wire.open(wrapper.buf, off, len) !== MessageType.mcast) continue
-      if (!this.#wire.readMcast(wrapper.buf, off, len, this.#inner)) continue
-      const { seq, ring } = this.#inner
-      if (!sameRingId(ring, oldRing) || !this.#regular.inRange(seq) || this.#regular.has(seq)) continue
       this.#store(this.#regular, this.#inner, this.#wire.header.foreign, wrapper.buf, off, len)
       if (seqLess(oldHigh, seq)) oldHigh = seq
     }
@@ -147,6 +165,7 @@ export class ReceiveLog {
     this.#regular = this.#recovered
     this.#recovered = finished
     this.#recovered.reset(0)
+    this.#recoveredSeqs.clear()
     this.#recovering = false
     this.highDelivered = this.aru
     this.#regular.release(this.highDelivered)

@@ -12,7 +12,7 @@ import {
   type RingId,
   sameRingId,
 } from '../wire/generation.js'
-import type { Frame, FramePool } from './frame.js'
+import type { FramePool } from './frame.js'
 import type { SendQueue } from './send-queue.js'
 import { seqLess, seqLessOrEqual } from './sequence.js'
 import { SORT_QUEUE_SIZE, type SortQueue } from './sort-queue.js'
@@ -34,8 +34,6 @@ export class Recovery {
   #rotations = 0
   #quietVisits = 0
   #flagSetByMe = false
-  /** Old messages that others have already sent on the new ring. */
-  readonly #sentByOthers = new Set<number>()
 
   /** Resets the counting at the start of a new RECOVERY. */
   begin(): void {
@@ -43,20 +41,6 @@ export class Recovery {
     this.#rotations = 0
     this.#quietVisits = 0
     this.#flagSetByMe = false
-    this.#sentByOthers.clear()
-  }
-
-  /** Somebody else's wrapper holds the message that had this number on the old ring. */
-  noteSentByOther(oldSeq: number): void {
-    this.#sentByOthers.add(oldSeq)
-  }
-
-  /**
-   * A wrapper that waits here has become superfluous: another one of the same message stands on the new ring, where
-   * everybody will have received it before anybody installs.
-   */
-  isSuperfluous(wrapper: Frame): boolean {
-    return this.#sentByOthers.has(wrapper.oldSeq)
   }
 
   /** Chooses the transitional members: those of the old ring whose commit entry names the same old ring as mine. */
@@ -74,7 +58,7 @@ export class Recovery {
 
   /**
    * Wraps each old message above the lowest aru of the transitional members that is held here, and queues it for the
-   * new ring. Every holder does so; what others have sent by the time that it is its turn is left out (isSuperfluous).
+   * new ring. Every holder does so; what others have sent by the time that it is its turn is left out (ReceiveLog.isRecovered).
    */
   queueOldMessages(
     token: CommitToken,
@@ -100,7 +84,6 @@ export class Recovery {
       wrapper.buf.set(inner.buf.subarray(inner.off, inner.off + inner.len), wrapper.off + headerLength)
       wrapper.len = headerLength + inner.len
       wrapper.wrapper = true
-      wrapper.oldSeq = (low + i) >>> 0
       into.push(wrapper)
     }
   }

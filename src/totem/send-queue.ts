@@ -28,7 +28,7 @@ export class SendQueue {
 
   /** The frame that `shift` would take. */
   peek(): Frame | null {
-    return this.#length === 0 ? null : (this.#frames[this.#first] as Frame)
+    return this.#frames[this.#first] as Frame | null
   }
 
   shift(): Frame | null {

@@ -44,14 +44,19 @@ const SEND_QUEUE_RESERVE = 2
 /** The aru of a ring's first token: "minus one", so that nobody is taken to lag behind it. */
 const ARU_BEFORE_FIRST = 0xffffffff
 /**
- * Ring sequence numbers beyond this are nobody's real ones: a ring that took one over could not count on. A forged one
- * just below is taken, by all who hear it; so that they can go on together, what lies above but close to one's own
- * counts too.
+ * How far one join or commit token can raise the ring sequence number known here. Rings count in fours, so a true one
+ * is never further away; whoever forges one raises a node by this much, and the others follow with its next join.
  */
+const RING_SEQ_STEP_MAX = 2 ** 36
+/** Joins raise it to this at most: from here on it only counts, as far as integers go. */
 const RING_SEQ_MAX = 2 ** 52
-const RING_SEQ_STEP_MAX = 2 ** 20
 /** No rotation raises a ring's sequence number by as much: a token that says so is none of this ring's. */
 const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
+/**
+ * Visits in RECOVERY during which everybody has everything, nobody sends, and yet the token says that old messages are
+ * to come. Only a forged token does that, and it would go round for ever.
+ */
+const STALLED_RECOVERY_VISITS = 100
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 
@@ -109,6 +114,8 @@ export class SingleRing {
    */
   #whole = false
   #newMembers: Processor[] = []
+  /** Whom this ring was formed without, as failed. */
+  #givenUp: Processor[] = []
   readonly #announcedLeave = new Set<Processor>()
   readonly #sets: GatherSets
   readonly #recovery = new Recovery()
@@ -148,7 +155,6 @@ export class SingleRing {
   // Records, filled again for every datagram.
   readonly #token = createOrfToken()
   readonly #mcast = createMcastHeader()
-  readonly #inner = createMcastHeader()
   readonly #outgoing = createMcastHeader()
   readonly #mergeDetect = createMergeDetect()
   readonly #join = createJoin()
@@ -378,8 +384,11 @@ export class SingleRing {
 
   #announceJoin(): void {
     const spread = this.#parameters.sendJoinMs
-    if (spread > 0) this.#timers.start('sendJoin', this.#now + this.#random() * spread)
-    else this.#sendJoin(false)
+    if (spread === 0) this.#sendJoin(false)
+    // One that is on its way says what is true when it leaves; repetitions must not push it off.
+    else if (!this.#timers.isRunning('sendJoin')) {
+      this.#timers.start('sendJoin', this.#now + this.#random() * spread)
+    }
   }
 
   #sendJoin(leave: boolean): void {
@@ -400,14 +409,13 @@ export class SingleRing {
     this.stats.memb_join_rx++
     if (this.#discardAfterPause()) return
     if (join.systemFrom === 0 || join.procList.length + join.failedList.length === 0) return
-    if (!this.#isPlausible(join.ringSeq)) return
-    if (join.ringSeq > this.#highestRingSeq) this.#highestRingSeq = join.ringSeq
+    this.#noteRingSeq(join.ringSeq)
     switch (this.#state) {
       case 'operational':
         if (join.failedList.includes(this.#self)) return
         if (this.#members.includes(join.systemFrom)) {
           if (join.ringSeq < this.#ring.seq) return
-        } else if (!this.#whole) {
+        } else if (!this.#whole || this.#stillHoldsMemberForFailed(join)) {
           return
         }
         this.#processJoin(join)
@@ -451,13 +459,25 @@ export class SingleRing {
     if (this.#state === 'operational') this.#enterGather('joinInOperational')
   }
 
+  /**
+   * An outsider that was given up when this ring formed, because it holds one of us for failed, and that still does: it
+   * cannot be in one ring with us before it has forgotten that, which it does in a ring of its own. Answering its joins
+   * would only break up this ring, once for every join.
+   */
+  #stillHoldsMemberForFailed(join: Join): boolean {
+    if (!this.#givenUp.includes(join.systemFrom)) return false
+    for (const processor of join.failedList) if (this.#members.includes(processor)) return true
+    return false
+  }
+
   #noteLeave(join: Join): void {
     const leaver = join.failedList[join.failedList.length - 1]
     if (join.leave && leaver !== undefined && this.#members.includes(leaver)) this.#announcedLeave.add(leaver)
   }
 
-  #isPlausible(ringSeq: number): boolean {
-    return ringSeq <= RING_SEQ_MAX || ringSeq <= this.#highestRingSeq + RING_SEQ_STEP_MAX
+  #noteRingSeq(ringSeq: number): void {
+    const believed = Math.min(ringSeq, this.#highestRingSeq + RING_SEQ_STEP_MAX, RING_SEQ_MAX)
+    if (believed > this.#highestRingSeq) this.#highestRingSeq = believed
   }
 
   #isLowestCandidate(): boolean {
@@ -540,8 +560,13 @@ export class SingleRing {
       case 'operational':
         return
       case 'gather':
-        if (token.ring.seq > this.#ring.seq && this.#isPlausible(token.ring.seq) && this.#isProposal(token))
+        if (
+          token.ring.seq > this.#ring.seq &&
+          token.ring.seq <= this.#highestRingSeq + RING_SEQ_STEP_MAX &&
+          this.#isProposal(token)
+        ) {
           this.#enterCommit(token)
+        }
         return
       case 'commit':
         if (sameRingId(token.ring, this.#ring) && this.#isComplete(token)) this.#enterRecovery(token)
@@ -633,7 +658,7 @@ export class SingleRing {
       this.pool,
       this.headerLength,
     )
-    this.#log.beginRecovery()
+    this.#log.beginRecovery(this.#oldRing)
     this.#lastAru = this.#firstSeq
     this.#lastSeq = this.#firstSeq
     this.#leftWithSeq = this.#firstSeq
@@ -677,7 +702,7 @@ export class SingleRing {
     this.#sets.clearConsensus()
     this.#snapshotTaken = false
 
-    const oldHigh = this.#log.unwrap(this.#oldRing)
+    const oldHigh = this.#log.unwrap()
     this.#log.deliverContiguous(oldHigh, previous)
 
     const transitional = this.#recovery.transitionalMembers
@@ -707,6 +732,7 @@ export class SingleRing {
 
     this.#log.install()
     this.#lastAru = this.#firstSeq
+    this.#givenUp = [...this.#sets.failed]
     this.#sets.installed(this.#members)
 
     this.#whole = false
@@ -771,7 +797,7 @@ export class SingleRing {
     const lastAru = this.#lastAru
     this.#lastAru = token.aru
     const queue = this.#log.queue
-    if (this.#state === 'recovery') this.#dropSuperfluous()
+    if (this.#state === 'recovery') this.#forgetRecovered()
     let allowed = this.#flow.allowance(token, this.#waiting())
     if (token.retransmitCount > 0) this.#event({ kind: 'retransmitList', seqs: requestedSeqs(token) })
     const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#lower)
@@ -806,6 +832,18 @@ export class SingleRing {
       this.#sets.failed.add(this.#self)
       this.#log.abandonRecovery()
       this.#enterGather('failedToReceive')
+      return
+    }
+
+    if (
+      this.#state === 'recovery' &&
+      token.retransFlag !== 0 &&
+      token.aruAddr === 0 &&
+      this.#retransQueue.length === 0 &&
+      this.#seqUnchanged > STALLED_RECOVERY_VISITS
+    ) {
+      this.#log.abandonRecovery()
+      this.#enterGather('tokenLostInRecovery')
       return
     }
 
@@ -847,11 +885,16 @@ export class SingleRing {
     const source = this.#state === 'recovery' ? this.#retransQueue : this.#activeQueue()
     const token = this.#token
     let sent = 0
-    while (sent < allowed && queue.inRange(seqNext(token.seq))) {
-      if (source === this.#retransQueue) this.#dropSuperfluous()
+    // Numbers under which something is here that the token does not know of (forged) are passed over.
+    if (seqLess(token.seq, this.#log.aru)) token.seq = this.#log.aru
+    while (sent < allowed) {
+      let seq = seqNext(token.seq)
+      while (queue.has(seq)) seq = seqNext(seq)
+      if (!queue.inRange(seq)) break
+      if (this.#state === 'recovery') this.#forgetRecovered()
       const frame = source.shift()
       if (frame === null) break
-      token.seq = seqNext(token.seq)
+      token.seq = seq
       const header = this.#outgoing
       header.nodeId = this.#nodeId
       header.systemFrom = this.#self
@@ -881,10 +924,14 @@ export class SingleRing {
     return sent
   }
 
-  /** Takes wrappers from the head of the queue that others have sent already. */
-  #dropSuperfluous(): void {
+  /**
+   * Old messages at the head of the queue that another member has sent meanwhile need not be sent again: who installs
+   * the new ring has them. Without this, the members of a ring that lagged far behind would fill the new ring's window
+   * with the same messages several times over, and RECOVERY could not end.
+   */
+  #forgetRecovered(): void {
     const queue = this.#retransQueue
-    for (let frame = queue.peek(); frame !== null && this.#recovery.isSuperfluous(frame); frame = queue.peek()) {
+    for (let frame = queue.peek(); frame !== null && this.#log.isRecovered(frame); frame = queue.peek()) {
       queue.shift()
       this.pool.give(frame)
     }
@@ -927,16 +974,8 @@ export class SingleRing {
       this.#drop()
       return
     }
-    const isNew = this.#log.add(mcast, this.#wire.header.foreign, buf, off, len)
-    if (isNew && wrapper) this.#noteRecovered(buf, off + this.headerLength, len - this.headerLength)
+    this.#log.add(mcast, this.#wire.header.foreign, buf, off, len)
     if (this.#state === 'operational') this.#log.deliverContiguous(this.#log.high, null)
-  }
-
-  /** A wrapper of another member has come: the same old message need not be sent from here again. */
-  #noteRecovered(buf: Uint8Array, off: number, len: number): void {
-    if (this.#wire.open(buf, off, len) !== MessageType.mcast) return
-    if (!this.#wire.readMcast(buf, off, len, this.#inner)) return
-    if (sameRingId(this.#inner.ring, this.#oldRing)) this.#recovery.noteSentByOther(this.#inner.seq)
   }
 
   #foreignMcast(mcast: McastHeader): void {

@@ -54,13 +54,11 @@ export class SortQueue {
     return this.get(seq) !== null
   }
 
-  /** Takes over the frame, in place of one that may be there. The caller has checked that `seq` is in range. */
+  /** Takes over the frame. The caller has checked that `seq` is in range and absent. */
   insert(seq: number, frame: Frame): void {
-    const replaced = this.#frames[seq & MASK]
-    if (replaced) this.#pool.give(replaced)
-    else this.#count++
     this.#frames[seq & MASK] = frame
     this.#misses[seq & MASK] = 0
+    this.#count++
   }
 
   /** Counts one more token visit during which `seq` was missing; returns how many there have been. */

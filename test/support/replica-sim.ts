@@ -3,9 +3,9 @@
 
 import { type MemberChange, toMember, toMemberChange } from '../../src/client/events.js'
 import { type Discarded, ReplicaCore, type StateMachine } from '../../src/client/replica-core.js'
-import type { CpgListener, CpgMembershipChange } from '../../src/services/cpg/types.js'
+import type { CpgConnection, CpgListener, CpgMembershipChange } from '../../src/services/cpg/types.js'
 import { CsError } from '../../src/services/errors.js'
-import type { FakeConnection, FakeCpg, FakeNode } from './fake-cpg.js'
+import type { FakeCpg, FakeNode } from './fake-cpg.js'
 
 const GROUP = new TextEncoder().encode('replicas')
 
@@ -35,9 +35,16 @@ export interface SimReplicaOptions {
   readonly chunkBytes: number
 }
 
-export class SimReplica implements CpgListener {
-  readonly node: FakeNode
-  readonly connection: FakeConnection
+/** Where a replica runs. */
+export interface ReplicaHost {
+  readonly id: number
+  readonly alive: boolean
+  connect(listener: CpgListener): CpgConnection
+}
+
+export class SimReplica<Host extends ReplicaHost = FakeNode> implements CpgListener {
+  readonly node: Host
+  readonly connection: CpgConnection
   readonly core: ReplicaCore<number>
   readonly machine = new ListMachine()
   readonly discarded: Discarded[] = []
@@ -45,9 +52,10 @@ export class SimReplica implements CpgListener {
   readonly pid: number
   failure: unknown
   open = true
+  #joined = false
   #unsent: Uint8Array | undefined
 
-  constructor(node: FakeNode, options: SimReplicaOptions) {
+  constructor(node: Host, options: SimReplicaOptions) {
     this.node = node
     this.pid = options.pid
     this.core = new ReplicaCore({
@@ -93,8 +101,9 @@ export class SimReplica implements CpgListener {
   /** Sends what the core has to send, as far as the node takes it. */
   pump(): boolean {
     let sent = false
-    if (this.connection.state === 'unjoined' && this.open && this.node.alive) {
-      sent = this.connection.join(GROUP, this.pid, 0) === CsError.OK
+    if (!this.#joined && this.open && this.node.alive) {
+      this.#joined = this.connection.join(GROUP, this.pid, 0) === CsError.OK
+      sent = this.#joined
     }
     while (this.open && this.node.alive) {
       this.#unsent ??= this.core.take()

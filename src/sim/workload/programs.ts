@@ -178,7 +178,8 @@ export class ProgramWorkload implements Workload {
   }
 
   #chooseLength(): number {
-    const { prng } = this.#context
+    const { plan, prng } = this.#context
+    if (plan.length !== undefined) return plan.length
     const kind = prng.float()
     if (kind < 0.05) return 0
     if (kind < 0.15) return prng.int(16)

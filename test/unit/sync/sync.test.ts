@@ -253,6 +253,35 @@ describe('a change that comes before the end', () => {
     return made
   }
 
+  it('counts those as away who were away in any ring since the service was last active', () => {
+    const { sync, look } = layer([0])
+    sync.transitional([])
+    sync.regular([1, 2, 3], RING)
+    for (const node of [1, 2, 3]) give(sync, build([0]), node)
+    step(sync, [1, 2, 3])
+    look()
+    // 3 is away for one ring and back in the next, whose synchronisation does not finish either.
+    for (const [seq, along, members] of [
+      [13, [1, 2], [1, 2]],
+      [17, [1, 2], [1, 2, 3]],
+    ] as const) {
+      sync.transitional(along)
+      sync.regular(members, { nodeId: 1, seq })
+    }
+    look()
+    const last = { nodeId: 1, seq: 21 }
+    sync.transitional([1, 2, 3])
+    sync.regular([1, 2, 3], last)
+    assert.ok(look().includes('init 0 [1,2] [1,2,3] 1.21'), '3 has to be taken for one that comes anew')
+    // Once the service is active again, the past is past.
+    for (const node of [1, 2, 3]) give(sync, build([0], LITTLE, last), node)
+    sync.tokenSent()
+    for (const node of [1, 2, 3]) give(sync, barrier(LITTLE, last), node)
+    sync.transitional([1, 2, 3])
+    sync.regular([1, 2, 3], { nodeId: 1, seq: 25 })
+    assert.ok(look().includes('init 0 [1,2,3] [1,2,3] 1.25'))
+  })
+
   it('aborts the service that is sending its share', () => {
     const { sync, look } = untilProcess()
     sync.transitional([1])

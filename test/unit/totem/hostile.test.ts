@@ -50,6 +50,20 @@ function assertWhole(network: RingNetwork, members: readonly Member[], text: str
 }
 
 describe('a join with an enormous ring sequence', () => {
+  for (const ringSeq of [2 ** 36 + 1, 2 ** 36 + 2, 2 ** 37, 2 ** 52, Number.MAX_SAFE_INTEGER]) {
+    for (const times of [1, 5]) {
+      it(`of ${ringSeq}, heard ${times} times by one of three, does not keep that one apart`, () => {
+        const { network, members } = form([1, 2, 3])
+        for (let i = 0; i < times; i++) {
+          network.inject(joinBytes({ systemFrom: 9 + i, procList: [9 + i], ringSeq }), 2)
+          network.run(700)
+        }
+        network.run(4000)
+        assertWhole(network, members, 'after it')
+      })
+    }
+  }
+
   for (const [text, ringSeq] of [
     ['at the limit', 2 ** 52],
     ['just above the limit', 2 ** 52 + 1],

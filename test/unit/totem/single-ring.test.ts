@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createJoin } from '../../../src/wire/generation.js'
+import { createGeneration3 } from '../../../src/wire/generation3.js'
 import type { Member } from '../../support/ring-network.js'
-import { RingNetwork } from '../../support/ring-network.js'
+import { FAST, RingNetwork } from '../../support/ring-network.js'
 
 /** What was delivered, without the configuration changes. */
 function messages(member: Member): string[] {
@@ -186,6 +188,39 @@ describe('recovery', () => {
   })
 })
 
+describe('recovery of nearly a whole window', () => {
+  it('ends, though each survivor has all of it to send again', () => {
+    const { network, members } = form([1, 2, 3], {
+      parameters: { ...FAST, failRecvConst: 100000, missCountConst: 60000 },
+    })
+    network.pass = (_from, to, bytes) => !(to === 3 && bytes[3] === 1)
+    const count = 12000
+    let sent = 0
+    while (sent < count) {
+      const member = members[sent % 2]!
+      if (member.ring.available() > 0) member.send(`m${sent++}`)
+      else network.run(10)
+    }
+    network.run(100)
+    assert.equal(messages(members[1]!).length, count)
+    assert.equal(members[2]!.ring.state, 'operational')
+    network.pass = () => true
+    // Somebody new makes a new ring before the gap is filled.
+    const newcomer = network.start(4)
+    network.run(1500)
+    for (const member of [...members, newcomer]) {
+      assert.equal(member.ring.state, 'operational')
+      assert.deepEqual(member.ring.members, [1, 2, 3, 4])
+    }
+    const order = messages(members[0]!)
+    assert.equal(order.length, count)
+    for (const member of members) assert.deepEqual(messages(member), order)
+    members[0]!.send('on')
+    network.run(200)
+    for (const member of [...members, newcomer]) assert.equal(messages(member).at(-1), '1:on')
+  })
+})
+
 describe('sequence numbers', () => {
   it('wrap without anybody noticing', () => {
     const { network, members } = form([1, 2, 3], { firstSeq: 0xffffff00 })
@@ -208,5 +243,65 @@ describe('sequence numbers', () => {
     const order = messages(members[0]!)
     assert.equal(order.length, 2000)
     for (const member of members) assert.deepEqual(messages(member), order)
+  })
+})
+
+describe('a ring and an outsider', () => {
+  const wire = createGeneration3()
+
+  function configurations(member: Member): number {
+    return member.changes.filter(change => change.kind === 'regular').length
+  }
+
+  /** Everybody hears this join of node 4. */
+  function announce(members: readonly Member[], network: RingNetwork, procList: number[], failedList: number[]): void {
+    const bytes = new Uint8Array(wire.joinLength(procList.length, failedList.length))
+    const length = wire.writeJoin(
+      { ...createJoin(), nodeId: 4, systemFrom: 4, procList, failedList, ringSeq: 100 },
+      bytes,
+      0,
+    )
+    for (const { ring } of members) ring.receive(network.now, bytes, 0, length, 'node 4')
+  }
+
+  it('that cannot hear a member breaks the ring up once, not with every join', () => {
+    const { network, members } = form([1, 2, 3])
+    const before = configurations(members[0]!)
+    for (let i = 0; i < 20; i++) {
+      announce(members, network, [1, 2, 3, 4], [2])
+      network.run(50)
+    }
+    for (const member of members) {
+      assert.deepEqual(member.ring.members, [1, 2, 3])
+      assert.ok(configurations(member) - before <= 2, `${configurations(member) - before} configurations`)
+    }
+  })
+
+  it('that has forgotten whom it held for failed is heard again', () => {
+    const { network, members } = form([1, 2, 3])
+    announce(members, network, [1, 2, 3, 4], [2])
+    network.run(1000)
+    for (const member of members) assert.equal(member.ring.state, 'operational')
+    announce(members, network, [1, 2, 3, 4], [])
+    assert.deepEqual(
+      members.map(member => member.ring.state),
+      ['gather', 'gather', 'gather'],
+    )
+  })
+
+  it('is not listened to before every member has installed the ring', () => {
+    const { network, members } = form([1, 2, 3])
+    network.kill(3)
+    const [first, second] = members as [Member, Member, Member]
+    const installed = (member: Member) => member.ring.members.length === 2
+    while (!installed(first) && !installed(second)) network.run(0.05)
+    const [early, late] = installed(first) ? [first, second] : [second, first]
+    assert.equal(late.ring.state, 'recovery')
+    announce([early], network, [4], [])
+    assert.equal(early.ring.state, 'operational', 'one member is still on its way into the ring')
+    network.run(20)
+    assert.ok(installed(late))
+    announce([early], network, [4], [])
+    assert.equal(early.ring.state, 'gather')
   })
 })
