@@ -34,12 +34,14 @@ export class Member {
   up = true
   /** What a drain of the sockets would find. */
   waitingInput = 0
+  /** Called when a token has come, before anything is sent. */
+  onToken: () => void = () => {}
 
   constructor(network: RingNetwork, nodeId: number, persisted: number, firstSeq: number, parameters: TotemParameters) {
     this.nodeId = nodeId
     this.persisted = persisted
     const upper: TotemUpper = {
-      tokenReceived() {},
+      tokenReceived: () => this.onToken(),
       tokenSent() {},
       flushPacking() {},
       useTransitionalContexts() {},
@@ -114,11 +116,11 @@ export class RingNetwork {
     this.members.delete(nodeId)
   }
 
-  /** A datagram out of nowhere, to all who listen to `to` (all members when it is 0). */
-  inject(bytes: Uint8Array, to = 0): void {
+  /** A datagram out of nowhere to one member, or to all when `to` is 0. */
+  inject(bytes: Uint8Array, to = 0, delayMs = 0): void {
     for (const member of this.members.values()) {
       if (to === 0 || member.nodeId === to)
-        this.#flying.push({ at: this.now, order: this.#order++, to: member.nodeId, bytes })
+        this.#flying.push({ at: this.now + delayMs, order: this.#order++, to: member.nodeId, bytes })
     }
   }
 
