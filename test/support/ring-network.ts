@@ -79,12 +79,17 @@ export class Member {
   }
 
   send(text: string): void {
+    this.queue(text)
+    this.ring.requestToken()
+  }
+
+  /** As what was packed while the token was not held yet. */
+  queue(text: string): void {
     const bytes = Buffer.from(text)
     const frame = this.ring.pool.take()
     frame.buf.set(bytes, frame.off + this.ring.headerLength)
     frame.len = this.ring.headerLength + bytes.length
     this.ring.queue(frame)
-    this.ring.requestToken()
   }
 }
 
