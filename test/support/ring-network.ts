@@ -28,6 +28,8 @@ export class Member {
   readonly ring: SingleRing
   /** Deliveries and changes in order, as short texts. */
   readonly story: string[] = []
+  /** What the layer above was told, in order, deliveries aside. */
+  readonly calls: string[] = []
   readonly events: TotemEvent[] = []
   readonly changes: ConfigurationChange[] = []
   persisted: number
@@ -41,15 +43,19 @@ export class Member {
     this.nodeId = nodeId
     this.persisted = persisted
     const upper: TotemUpper = {
-      tokenReceived: () => this.onToken(),
-      tokenSent() {},
-      flushPacking() {},
-      useTransitionalContexts() {},
+      tokenReceived: () => {
+        this.calls.push('tokenReceived')
+        this.onToken()
+      },
+      tokenSent: () => this.calls.push('tokenSent'),
+      flushPacking: () => this.calls.push('flushPacking'),
+      useTransitionalContexts: () => this.calls.push('useTransitionalContexts'),
       deliver: (buf, off, len, origin) => {
         this.story.push(`${origin}:${Buffer.from(buf.subarray(off, off + len)).toString()}`)
       },
       configurationChanged: change => {
         this.changes.push(change)
+        this.calls.push(change.kind)
         this.story.push(`${change.kind} ${change.ring.nodeId}.${change.ring.seq.toString(16)} [${change.members}]`)
         // No services here, hence nothing to synchronise.
         if (change.kind === 'regular') network.later(() => this.ring.transitionalAck())

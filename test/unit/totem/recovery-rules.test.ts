@@ -207,6 +207,29 @@ describe('messages that nobody has any more', () => {
   })
 })
 
+describe('an installation', () => {
+  it('tells the layer above in this order, within one token visit', () => {
+    const { network, members } = form([1, 2, 3])
+    const { calls } = members[1]!
+    calls.length = 0
+    members[1]!.ring.interfaceChanged(network.now)
+    network.run(500)
+    const at = calls.indexOf('transitional')
+    assert.deepEqual(calls.slice(at - 1, at + 5), [
+      'tokenReceived',
+      'transitional',
+      'flushPacking',
+      'useTransitionalContexts',
+      'regular',
+      'tokenSent',
+    ])
+    // The end of the transitional phase: what is packed belongs to it.
+    const before = calls.filter(call => call === 'flushPacking').length
+    members[1]!.ring.transitionalAck()
+    assert.equal(calls.filter(call => call === 'flushPacking').length, before + 1)
+  })
+})
+
 describe('an ordinary message of the ring being recovered', () => {
   it('is not taken before the ring is installed', () => {
     const { network, members } = form([1, 2, 3])
