@@ -28,26 +28,34 @@ export class Member {
   readonly ring: SingleRing
   /** Deliveries and changes in order, as short texts. */
   readonly story: string[] = []
+  /** What the layer above was told, in order, deliveries aside. */
+  readonly calls: string[] = []
   readonly events: TotemEvent[] = []
   readonly changes: ConfigurationChange[] = []
   persisted: number
   up = true
   /** What a drain of the sockets would find. */
   waitingInput = 0
+  /** Called when a token has come, before anything is sent. */
+  onToken: () => void = () => {}
 
   constructor(network: RingNetwork, nodeId: number, persisted: number, firstSeq: number, parameters: TotemParameters) {
     this.nodeId = nodeId
     this.persisted = persisted
     const upper: TotemUpper = {
-      tokenReceived() {},
-      tokenSent() {},
-      flushPacking() {},
-      useTransitionalContexts() {},
+      tokenReceived: () => {
+        this.calls.push('tokenReceived')
+        this.onToken()
+      },
+      tokenSent: () => this.calls.push('tokenSent'),
+      flushPacking: () => this.calls.push('flushPacking'),
+      useTransitionalContexts: () => this.calls.push('useTransitionalContexts'),
       deliver: (buf, off, len, origin) => {
         this.story.push(`${origin}:${Buffer.from(buf.subarray(off, off + len)).toString()}`)
       },
       configurationChanged: change => {
         this.changes.push(change)
+        this.calls.push(change.kind)
         this.story.push(`${change.kind} ${change.ring.nodeId}.${change.ring.seq.toString(16)} [${change.members}]`)
         // No services here, hence nothing to synchronise.
         if (change.kind === 'regular') network.later(() => this.ring.transitionalAck())
@@ -77,12 +85,17 @@ export class Member {
   }
 
   send(text: string): void {
+    this.queue(text)
+    this.ring.requestToken()
+  }
+
+  /** As what was packed while the token was not held yet. */
+  queue(text: string): void {
     const bytes = Buffer.from(text)
     const frame = this.ring.pool.take()
     frame.buf.set(bytes, frame.off + this.ring.headerLength)
     frame.len = this.ring.headerLength + bytes.length
     this.ring.queue(frame)
-    this.ring.requestToken()
   }
 }
 
@@ -114,11 +127,11 @@ export class RingNetwork {
     this.members.delete(nodeId)
   }
 
-  /** A datagram out of nowhere, to all who listen to `to` (all members when it is 0). */
-  inject(bytes: Uint8Array, to = 0): void {
+  /** A datagram out of nowhere to one member, or to all when `to` is 0. */
+  inject(bytes: Uint8Array, to = 0, delayMs = 0): void {
     for (const member of this.members.values()) {
       if (to === 0 || member.nodeId === to)
-        this.#flying.push({ at: this.now, order: this.#order++, to: member.nodeId, bytes })
+        this.#flying.push({ at: this.now + delayMs, order: this.#order++, to: member.nodeId, bytes })
     }
   }
 

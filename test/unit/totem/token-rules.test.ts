@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { TotemParameters } from '../../../src/totem/parameters.js'
+import { SORT_QUEUE_SIZE } from '../../../src/totem/sort-queue.js'
+import { createGeneration3 } from '../../../src/wire/generation3.js'
 import { FAST, type Member, RingNetwork } from '../../support/ring-network.js'
 import { Traffic } from '../../support/ring-traffic.js'
 
 const MCAST = 1
+const wire = createGeneration3()
 
 function form(ids: number[], parameters: Partial<TotemParameters> = {}) {
   const network = new RingNetwork({ parameters: { ...FAST, ...parameters } })
@@ -17,6 +20,27 @@ function form(ids: number[], parameters: Partial<TotemParameters> = {}) {
 
 function messages(member: Member): string[] {
   return member.story.filter(line => line.includes(':'))
+}
+
+/** Each visit added to fcc what was sent in it and took away what was sent in the one before, within max_messages. */
+function assertAccounts(traffic: Traffic, ids: readonly number[]): void {
+  for (const id of ids) {
+    const other = ids.find(each => each !== id)
+    let previous = -1
+    const arrivals = traffic.tokens.filter(token => token.to === id)
+    for (const departure of traffic.tokens.filter(token => token.from === id)) {
+      // Not every departure is a visit: a token that was held, or lost, leaves by a timer.
+      const arrival = arrivals.find(({ at }) => Math.abs(at + 0.1 - departure.at) < 0.001)
+      if (arrival === undefined) continue
+      const sent = traffic.mcasts.filter(
+        ({ from, to, at }) => from === id && to === other && at === departure.at,
+      ).length
+      assert.ok(sent <= FAST.maxMessages, `${sent} in one visit`)
+      const difference = (departure.message.fcc - arrival.message.fcc) | 0
+      if (previous >= 0) assert.equal(difference, sent - previous, `node ${id} at ${departure.at}`)
+      previous = sent
+    }
+  }
 }
 
 describe('the first token of a ring', () => {
@@ -133,6 +157,7 @@ describe('a missing message', () => {
     deaf = false
     const longest = Math.max(...traffic.tokens.map(token => token.message.retransmitCount))
     assert.equal(longest, 30)
+    assertAccounts(traffic, [1, 2, 3])
     for (const { message } of traffic.tokens) {
       const seqs = [...message.retransmitSeqs.subarray(0, message.retransmitCount)]
       assert.equal(new Set(seqs).size, seqs.length)
@@ -158,6 +183,43 @@ describe('a missing message', () => {
 })
 
 describe('a processor that receives nothing', () => {
+  it('says so as the representative, too, and is that again later', () => {
+    const { network, members } = form([1, 2, 3], { failRecvConst: 60 })
+    let deaf = true
+    network.pass = (from, to, bytes) => !(deaf && to === 1 && from !== 1 && bytes[3] === MCAST && bytes[4] === 2)
+    members[1]!.send('unheard')
+    network.run(2500)
+    assert.ok(members[0]!.events.some(event => event.kind === 'failedToReceive'))
+    assert.ok(members[0]!.changes.some(change => change.kind === 'regular' && change.members.length === 1))
+    deaf = false
+    network.run(3000)
+    for (const member of members) assert.deepEqual(member.ring.members, [1, 2, 3])
+    const installed = members[0]!.changes.length
+    members[2]!.ring.interfaceChanged(network.now)
+    network.run(1000)
+    assert.deepEqual(
+      members[0]!.changes.slice(installed).map(change => change.members),
+      [
+        [1, 2, 3],
+        [1, 2, 3],
+      ],
+    )
+  })
+
+  it('has not failed because the ring was idle before', () => {
+    const { network, members } = form([1, 2, 3], { failRecvConst: 60 })
+    members[0]!.send('first')
+    network.run(6000)
+    let lost = 0
+    const traffic = new Traffic(network, (_from, to, bytes) => !(to === 2 && bytes[3] === MCAST && lost++ === 0))
+    const visits = members[1]!.ring.stats.orf_token_rx
+    assert.ok(visits > 100)
+    members[0]!.send('lost')
+    network.run(1000)
+    assert.equal(traffic.joins.length, 0)
+    assert.deepEqual(messages(members[1]!), ['1:first', '1:lost'])
+  })
+
   it('says so of itself, goes alone first, and comes back when it hears again', () => {
     const failRecvConst = 60
     const { network, members } = form([1, 2, 3], { failRecvConst })
@@ -221,13 +283,14 @@ describe('the token of an idle ring', () => {
       const traffic = new Traffic(network)
       const start = network.now
       members[sender]!.send('now')
+      members[sender]!.send('and more')
       network.run(1)
       assert.equal(traffic.holdCancels.length > 0, true)
       for (const { from, message } of traffic.holdCancels) {
         assert.equal(from, sender + 1)
         assert.deepEqual(message.ring, { rep: 1, seq: members[0]!.ring.ring.seq })
       }
-      for (const member of members) assert.equal(messages(member).at(-1), `${sender + 1}:now`)
+      for (const member of members) assert.equal(messages(member).at(-1), `${sender + 1}:and more`)
       assert.ok(network.now - start < FAST.holdMs)
       // Nobody asks twice.
       assert.equal(members[sender]!.ring.stats.token_hold_cancel_tx, 1)
@@ -247,6 +310,42 @@ describe('the token of an idle ring', () => {
     members[2]!.ring.requestToken()
     network.run(1)
     assert.equal(traffic.holdCancels.length > 0, true)
+  })
+
+  it('counts as held one visit earlier for the others, who have to know in time', () => {
+    for (const [visits, calls] of [
+      [31, 0],
+      [32, 1],
+    ] as const) {
+      const { network, members } = form([1, 2, 3])
+      const traffic = new Traffic(network)
+      members[0]!.send('x')
+      // The first of them tells node 2 of the message.
+      while (traffic.tokens.filter(token => token.from === 2 && token.message.seq === 1).length < visits - 1)
+        network.run(0.05)
+      members[1]!.ring.requestToken()
+      assert.equal(members[1]!.ring.stats.token_hold_cancel_tx, calls, `after ${visits} visits`)
+    }
+  })
+
+  it('is not kept when something is sent in the very visit in which it would be', () => {
+    for (const [id, held] of [
+      [0, 32],
+      [1, 31],
+    ] as const) {
+      const { network, members } = form([1, 2, 3])
+      const traffic = new Traffic(network)
+      members[2]!.send('x')
+      const member = members[id]!
+      let visit = 0
+      member.onToken = () => {
+        if (traffic.tokens.at(-1)!.message.seq === 1 && ++visit === held) member.queue('packed at the token')
+      }
+      network.run(31 * 0.3 + 3)
+      assert.equal(visit, held)
+      for (const each of members) assert.equal(messages(each).at(-1), `${id + 1}:packed at the token`)
+      assert.ok(traffic.tokens.some(token => token.from === 1 && token.message.seq === 2))
+    }
   })
 
   it('needs no call while it is not held', () => {
@@ -334,6 +433,25 @@ describe('a lost token', () => {
     assert.ok(members.some(member => member.ring.stats.operational_token_lost > 0))
   })
 
+  it('is not seen by heartbeats in a token that is held', () => {
+    const { network, members } = form([1], { heartbeatMs: FAST.holdMs - 10 })
+    const gathered = members[0]!.ring.stats.gather_entered
+    network.run(2000)
+    assert.equal(members[0]!.ring.stats.gather_entered, gathered)
+  })
+
+  it('seen by heartbeats does not shorten the time for consensus', () => {
+    const { network } = form([1, 2, 3, 4], { heartbeatMs: 150 })
+    const traffic = new Traffic(network)
+    network.kill(2)
+    network.run(1500)
+    for (const id of [1, 3, 4]) {
+      const joins = traffic.joins.filter(join => join.from === id)
+      const failedAt = joins.find(join => join.message.failedList.length > 0)!.at
+      assert.ok(failedAt - traffic.joins[0]!.at > FAST.consensusMs - 1)
+    }
+  })
+
   it('is warned of before', () => {
     const { network, members } = form([1, 2])
     const before = members[0]!.events.length
@@ -397,8 +515,75 @@ describe('flow control on the ring', () => {
         last = token.message.seq
       }
     }
+    assertAccounts(traffic, [1, 2, 3])
     const last = traffic.tokens.at(-1)!.message
     assert.deepEqual([last.fcc, last.backlog, last.seq, last.aru], [0, 0, 1500, 1500])
+  })
+
+  it('starts from nothing with each ring', () => {
+    const { network, members } = form([1, 2, 3])
+    const traffic = new Traffic(network)
+    for (const member of members) for (let i = 0; i < 500; i++) member.send(`${i}`)
+    network.run(5)
+    assert.ok(traffic.tokens.at(-1)!.message.fcc > 0)
+    members[1]!.ring.interfaceChanged(network.now)
+    network.run(1500)
+    const last = traffic.tokens.at(-1)!.message
+    assert.ok(last.ring.seq > traffic.tokens[0]!.message.ring.seq)
+    assert.deepEqual([last.fcc, last.backlog], [0, 0])
+    for (const member of members) assert.equal(messages(member).length, 1500)
+  })
+
+  it('stops where the slowest member could lose something for good', () => {
+    const { network, members } = form([1, 2, 3], { failRecvConst: 100000, missCountConst: 60000 })
+    const traffic = new Traffic(network, (_from, to, bytes) => !(to === 3 && bytes[3] === MCAST))
+    let accepted = 0
+    for (let idle = 0; idle < 5; ) {
+      traffic.clear()
+      const before = accepted
+      while (members[0]!.ring.available() > 0) {
+        members[0]!.send(`${accepted}`)
+        accepted++
+      }
+      network.run(60)
+      idle = accepted === before ? idle + 1 : 0
+    }
+    const { seq } = traffic.tokens.at(-1)!.message
+    assert.ok(seq > SORT_QUEUE_SIZE - 150 && seq <= SORT_QUEUE_SIZE - FAST.windowSize, `${seq}`)
+    network.pass = () => true
+    members[2]!.ring.interfaceChanged(network.now)
+    network.run(3000)
+    for (const member of members) {
+      assert.deepEqual(member.ring.members, [1, 2, 3])
+      assert.equal(messages(member).length, accepted)
+    }
+  })
+})
+
+describe('a message that everybody has', () => {
+  /** Asks node 2 for message 1 in the visit in which it sees for the `nth` time that all have it; who answers? */
+  function askAt(nth: number): boolean {
+    const { network, members } = form([1, 2, 3])
+    let seen = 0
+    const traffic = new Traffic(network, (_from, to, bytes) => {
+      const token = traffic.tokens.at(-1)
+      if (bytes[3] !== 0 || to !== 2 || token?.message.aru !== 1 || ++seen !== nth) return true
+      const asking = token.message
+      asking.retransmitCount = 1
+      asking.retransmitRings[0] = asking.ring
+      asking.retransmitSeqs[0] = 1
+      const changed = new Uint8Array(wire.maxTokenLength)
+      network.inject(changed.subarray(0, wire.writeToken(asking, changed, 0)), 2, 0.1)
+      return false
+    })
+    members[0]!.send('x')
+    network.run(10)
+    return traffic.mcasts.some(mcast => mcast.from === 2 && mcast.message.seq === 1)
+  }
+
+  it('can be had until the second token that says so', () => {
+    assert.equal(askAt(1), true)
+    assert.equal(askAt(2), false)
   })
 })
 
