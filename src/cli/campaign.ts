@@ -17,6 +17,8 @@ export interface CampaignOptions {
   readonly minutes: number
   /** State file; undefined: nothing is kept. */
   readonly resume: string | undefined
+  /** The worker's program; tests bring their own. */
+  readonly worker?: URL
 }
 
 /** What the state file holds per set of options. */
@@ -37,6 +39,7 @@ interface StateFile {
   campaigns: Record<string, CampaignRecord>
 }
 
+const WORKER = new URL('./campaign-worker.js', import.meta.url)
 /** Seeds that a worker is given at a time. */
 const SEEDS_PER_TASK = 10
 const SAVE_INTERVAL_MS = 5000
@@ -146,7 +149,7 @@ export async function runCampaign(options: CampaignOptions, print: (line: string
   process.on('SIGTERM', interrupted)
   let broken = false
   try {
-    await Promise.all(Array.from({ length: options.jobs }, () => workThrough(nextTask, take)))
+    await Promise.all(Array.from({ length: options.jobs }, () => workThrough(options.worker ?? WORKER, nextTask, take)))
   } catch (error) {
     broken = true
     print(`campaign stopped: ${error instanceof Error ? error.message : String(error)}`)
@@ -160,14 +163,18 @@ export async function runCampaign(options: CampaignOptions, print: (line: string
 }
 
 /** One worker process, from its start until there is no task left. */
-function workThrough(nextTask: () => Task | undefined, take: (result: TaskResult) => void): Promise<void> {
+function workThrough(
+  program: URL,
+  nextTask: () => Task | undefined,
+  take: (result: TaskResult) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const first = nextTask()
     if (first === undefined) {
       resolve()
       return
     }
-    const worker: ChildProcess = fork(fileURLToPath(new URL('./campaign-worker.js', import.meta.url)))
+    const worker: ChildProcess = fork(fileURLToPath(program))
     let current: Task | undefined = first
     worker.on('message', (result: TaskResult) => {
       take(result)

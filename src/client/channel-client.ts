@@ -114,6 +114,8 @@ export class ChannelClient {
   /** No request will be performed any more: each gets `failure`, now and later. Events can still be taken. */
   refuse(failure: CsErrorCode): void {
     if (this.#refusal !== undefined) return
+    // What has been performed by now has its result: a leave whose own event is taken before the executive rings, say.
+    this.#settle()
     this.#refusal = failure
     for (const queue of [this.#written, this.#waiting]) {
       for (let request = queue.shift(); request !== undefined; request = queue.shift()) request.done(failure)

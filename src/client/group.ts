@@ -263,6 +263,7 @@ export class Group implements AsyncIterable<GroupEvent> {
     this.#state = 'ended'
     this.#endError = error
     this.#channel.close(CsError.BAD_HANDLE)
+    this.#link.release(this.#channel.memory)
     this.#changed()
     const { onEnd } = this.#options
     // After the event that is being handed over.

@@ -42,6 +42,9 @@ export class InlineLink implements EngineLink {
     return new ArrayBuffer(bytes)
   }
 
+  /** Ordinary memory: the collector sees when nobody holds it. */
+  release(): void {}
+
   addMember(memory: SharedMemory): void {
     this.#members.add(memory)
     this.#options.served?.()

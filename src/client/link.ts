@@ -19,6 +19,8 @@ export interface EngineLink {
   readonly configuredNodeIds: readonly number[]
   /** Memory of a channel, of the sort that the executive can reach. */
   allocate(bytes: number): SharedMemory
+  /** This side is done with a channel's memory; it may serve another member once the executive has let go of it, too. */
+  release(memory: SharedMemory): void
   /** Hands a channel over: a new member that is about to join. */
   addMember(memory: SharedMemory): void
   /** Wakes the executive if it does not know already. */

@@ -1,6 +1,6 @@
 // The link to a node whose executive runs in a worker thread: channels over shared memory, rings over doorbells.
 
-import type { SharedMemory } from '../daemon/channel.js'
+import { CHANNEL_WORDS, ChannelWord, type SharedMemory } from '../daemon/channel.js'
 import { type EmbeddedListener, Executive } from '../daemon/executive-handle.js'
 import type { ExecutiveSetup } from '../daemon/executive-setup.js'
 import type { ExecutiveEnd } from '../daemon/types.js'
@@ -10,12 +10,16 @@ import type { EngineLink, EngineListener } from './link.js'
 
 /** How long a process that just exits waits for its node to say good-bye. */
 const EXIT_TIMEOUT_MS = 500
+/** Channels kept for later members; of more than that at once the collector takes care. */
+const USED_MAX = 16
 
 export class WorkerLink implements EngineLink {
   readonly nodeId: number
   readonly configuredNodeIds: readonly number[]
   readonly #executive: Executive
   readonly #ended: Promise<void>
+  /** Channels that the program is done with. */
+  readonly #used: SharedArrayBuffer[] = []
   #stopping = false
 
   constructor(setup: ExecutiveSetup, listener: EngineListener, log: (record: LogRecord) => void) {
@@ -43,8 +47,21 @@ export class WorkerLink implements EngineLink {
     process.on('exit', atExit)
   }
 
+  /**
+   * Memory of a member that has left is used again. Neither thread allocates much otherwise, so their collectors seldom
+   * run, and a program that joins and leaves all the time would grow by a channel each time until they do.
+   */
   allocate(bytes: number): SharedMemory {
-    return new SharedArrayBuffer(bytes)
+    const at = this.#used.findIndex(memory => memory.byteLength === bytes && isReleased(memory))
+    if (at < 0) return new SharedArrayBuffer(bytes)
+    const memory = this.#used[at]!
+    this.#used.splice(at, 1)
+    new Uint8Array(memory).fill(0)
+    return memory
+  }
+
+  release(memory: SharedMemory): void {
+    if (this.#used.length < USED_MAX) this.#used.push(memory as SharedArrayBuffer)
   }
 
   addMember(memory: SharedMemory): void {
@@ -75,4 +92,8 @@ export class WorkerLink implements EngineLink {
         })
     }
   }
+}
+
+function isReleased(memory: SharedArrayBuffer): boolean {
+  return Atomics.load(new Int32Array(memory, 0, CHANNEL_WORDS), ChannelWord.RELEASED) !== 0
 }

@@ -31,6 +31,8 @@ export const ChannelWord = {
   ABANDONED: 4,
   /** The membership is over and its connection closed; events may remain. */
   ENDED: 6,
+  /** The executive will not touch the channel again: its memory can serve another member. */
+  RELEASED: 7,
 } as const
 
 /** Requests: a, b, c and bytes. */

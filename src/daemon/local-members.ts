@@ -113,6 +113,11 @@ class LocalMember implements CpgListener {
     return accepted
   }
 
+  /** The last touch of a finished member's channel. */
+  release(): void {
+    Atomics.store(this.#control, ChannelWord.RELEASED, 1)
+  }
+
   /** Ends the membership if it has not ended; the others see reason PROCDOWN. */
   close(): void {
     this.#ended = true
@@ -271,7 +276,9 @@ export class LocalMembers {
       finished ||= member.finished
     }
     this.notify()
-    if (finished) this.#members = members.filter(member => !member.finished)
+    if (!finished) return
+    for (const member of members) if (member.finished) member.release()
+    this.#members = members.filter(member => !member.finished)
   }
 
   /** Rings the user's side if anything has changed since the last time. Once per turn. */

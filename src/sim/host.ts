@@ -4,7 +4,7 @@
 
 import type { LogLevel, LogSink, Subsystem } from '../log/types.js'
 import type { NodeOutput } from '../node/types.js'
-import type { TotemObserver } from '../totem/types.js'
+import type { TotemObserver, TotemState } from '../totem/types.js'
 import type { Datagram, Network } from './network.js'
 import type { Prng } from './prng.js'
 import type { SimNode, SimNodeConfig, SimNodeFactory } from './sim-node.js'
@@ -44,6 +44,8 @@ export class SimHost {
   /** Number under which the checker knows the running incarnation. */
   process = -1
   node: SimNode | undefined
+  /** Where the node's ring machine stands. */
+  totemState: TotemState = 'gather'
   /** Between the halves of an orderly end. */
   isLeaving = false
   /** The disk. */
@@ -90,6 +92,7 @@ export class SimHost {
     this.now = now
     this.state = 'running'
     this.incarnation++
+    this.totemState = 'gather'
     this.#services = {
       output: this.#output(),
       random: this.#prng.float,

@@ -369,6 +369,7 @@ export class Simulation implements FaultTarget, HostEvents {
       },
       entered: (state, cause) => {
         this.#watch?.entered?.(state, cause)
+        host.totemState = state
         this.hash.add((host.index << 8) ^ STATE_CODES[state])
         this.#story?.(host.now, host.nodeId, `${state.toUpperCase()} ${cause}`)
         this.#triggerFaults(state)
@@ -410,12 +411,12 @@ export class Simulation implements FaultTarget, HostEvents {
     return this.checker.model.processes[host.process]!
   }
 
-  /** One regular configuration, installed by exactly the hosts that run. */
+  /** One regular configuration, installed by exactly the hosts that run, and nobody about to leave it. */
   #isWhole(): boolean {
     const running = this.hosts.filter(host => host.state === 'running')
     const first = running[0] === undefined ? undefined : this.#process(running[0]).view?.ring
     if (first === undefined || first.members.length !== running.length) return false
-    return running.every(host => this.#process(host).view?.ring === first)
+    return running.every(host => host.totemState === 'operational' && this.#process(host).view?.ring === first)
   }
 
   /** Everybody has delivered the same number of packets. */

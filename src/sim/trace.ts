@@ -57,7 +57,7 @@ export type StoryTeller = (now: number, nodeId: number, text: string) => void
 
 export function formatStoryLine(now: number, nodeId: number, text: string): string {
   const who = nodeId === 0 ? 'lab' : `node ${nodeId}`
-  return `${(now / 1000).toFixed(6).padStart(11)}  ${who.padEnd(8)} ${text}`
+  return `${(now / 1000).toFixed(6).padStart(11)}  ${who.padEnd(15)} ${text}`
 }
 
 /** One line about a run that failed; its seed is all that is needed to see it again. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Prng } from '../../src/sim/prng.js'
-import { runSeed } from '../../src/sim/run.js'
-import type { Scenario } from '../../src/sim/scenario.js'
+import { runScenario, runSeed } from '../../src/sim/run.js'
+import { generateScenario, type Scenario } from '../../src/sim/scenario.js'
 import { formatFailure } from '../../src/sim/trace.js'
 import { createDummyGeneration, dummyOrder } from '../support/dummy-generation.js'
 
@@ -22,7 +22,8 @@ describe('a ring on a wire of another generation', () => {
     const order = [1, 2, 3].sort((a, b) => dummyOrder(a) - dummyOrder(b))
     assert.deepEqual(order, [2, 1, 3], 'not the order of the node ids')
     const rings: string[] = []
-    runSeed(FIRST_SEED, { nodes: 3, faults: [] }, { wire, story: (_now, _node, text) => rings.push(text) })
+    const scenario = { ...generateScenario(FIRST_SEED, { nodes: 3, faults: [] }), nodeIds: [1, 2, 3] }
+    runScenario(scenario, { wire, story: (_now, _node, text) => rings.push(text) })
     assert.ok(
       rings.some(text => /^regular configuration 2\.[0-9a-f]+ \{2 1 3\}$/.test(text)),
       rings.filter(text => text.startsWith('regular')).join('\n'),

@@ -1,4 +1,4 @@
-// Random faults on a running cluster of three peers, from a seed: kill and restart, stop and go on, cut, heal, one-way cut.
+// Random faults on a running cluster of three peers, from a seed: kill and restart, stop and go on, cut, heal, one-way cut, loss.
 // After each the members that can hear each other must agree; at the end the traces of all lives go to the judge.
 
 import { converged, type Peer, type TraceOptions } from './peers.js'
@@ -30,8 +30,11 @@ export function randomFrom(seed: number): () => number {
 /** Three members hear some 180 messages a second, and a fault takes half a second at least. */
 const DELIVERIES_PER_FAULT_MIN = 50
 
-type Fault = 'kill' | 'stop' | 'cut' | 'one-way cut'
-const FAULTS: readonly Fault[] = ['kill', 'stop', 'cut', 'one-way cut']
+type Fault = 'kill' | 'stop' | 'cut' | 'one-way cut' | 'loss'
+const FAULTS: readonly Fault[] = ['kill', 'stop', 'cut', 'one-way cut', 'loss']
+/** At the upper end a token comes through every other time, and rings break. */
+const LOSS_PERCENT_MIN = 5
+const LOSS_PERCENT_MAX = 40
 
 /** Runs the faults; throws when the ring does not settle, or with every violation that the traces show. */
 export async function sufferFaults(testbed: Testbed, peers: readonly Peer[], options: FaultOptions): Promise<void> {
@@ -73,6 +76,14 @@ export async function sufferFaults(testbed: Testbed, peers: readonly Peer[], opt
         done++
         what += ', heal'
         break
+      case 'loss': {
+        const percent = Math.round(LOSS_PERCENT_MIN + random() * (LOSS_PERCENT_MAX - LOSS_PERCENT_MIN))
+        what += ` of ${percent} % for ${holdMs} ms`
+        testbed.host(victim.node).loss(percent)
+        await pause(holdMs)
+        testbed.host(victim.node).loss(0)
+        break
+      }
       case 'one-way cut': {
         const deaf = pick(others)
         what = `one-way cut ${victim.node} to ${deaf.node} for ${holdMs} ms`

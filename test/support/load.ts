@@ -122,9 +122,14 @@ export async function flood(cluster: LoadCluster, options: FloodOptions): Promis
   const accepted: (Promise<void> | undefined)[] = new Array(window)
   const limit = options.count ?? Number.POSITIVE_INFINITY
   const timeMs = options.count === undefined ? (options.seconds ?? 1) * 1000 : Number.POSITIVE_INFINITY
+  const perSecond = options.perSecond ?? Number.POSITIVE_INFINITY
   const began = performance.now()
   let seq = 0
   while (seq < limit && performance.now() - began < timeMs) {
+    if (seq >= ((performance.now() - began) / 1000) * perSecond) {
+      await pause(1)
+      continue
+    }
     const slot = seq % window
     await accepted[slot]
     const buf = buffers[slot]!

@@ -29,6 +29,8 @@ export interface FloodOptions {
   /** Either a number of messages or a time. */
   readonly count?: number
   readonly seconds?: number
+  /** At most that many messages a second; as fast as accepted otherwise. Ours only. */
+  readonly perSecond?: number
   /** Begins when the group has that many members. */
   readonly members?: number
 }

@@ -255,3 +255,17 @@ describe('a program that ends', () => {
     }
   })
 })
+
+describe('a program that joins and leaves again and again', () => {
+  it('resolves every leave, and uses the memory of channels again', async () => {
+    const cluster = await start({ config: describeNodes(1, await freeUdpPort())(1), engine: 'native' })
+    for (let i = 0; i < 300; i++) {
+      const group = await cluster.cpg.join(`group ${i}`, { onEvent() {} })
+      await group.send('hello')
+      await group.leave()
+    }
+    // A channel takes 2 MiB.
+    const bytes = process.memoryUsage().arrayBuffers
+    assert.ok(bytes < 100 << 20, `${(bytes / 2 ** 20).toFixed(0)} MiB in buffers`)
+  })
+})

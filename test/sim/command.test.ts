@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type CampaignOptions, campaignKey, readState, runCampaign } from '../../src/cli/campaign.js'
+
+const COMMAND = fileURLToPath(new URL('../../../bin/corosync-sim', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'corosync-sim-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+function command(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  return { status, stdout, stderr }
+}
+
+describe('corosync-sim run', () => {
+  it('runs seeds, keeps the count, and goes on from there', () => {
+    const state = join(folder, 'deep', 'state.json')
+    const small = ['--nodes', '2', '--faults', 'crash', '--jobs', '2', '--resume', state]
+    const first = command('run', '--seeds', '1..15', ...small)
+    assert.equal(first.status, 0, first.stderr)
+    assert.equal(first.stdout, '')
+    const second = command('run', '--seeds', '1..20', ...small)
+    assert.equal(second.status, 0, second.stderr)
+    const { campaigns } = JSON.parse(readFileSync(state, 'utf8'))
+    const [record] = Object.values(campaigns) as { seeds: number; next: number; failures: number[] }[]
+    assert.equal(Object.keys(campaigns).length, 1)
+    assert.deepEqual([record!.seeds, record!.next, record!.failures], [20, 21, []])
+  })
+
+  it('says what is wrong with the command line, and exits 2', () => {
+    for (const args of [
+      ['run', '--seeds', '5'],
+      ['run', '--seeds', '9..3'],
+      ['run', '--nodes', '17'],
+      ['run', '--faults', 'gravity'],
+      ['run', '--jobs', '0'],
+      ['run', '--minutes', 'few'],
+      ['run', '--colour'],
+      ['replay'],
+      ['replay', 'x'],
+      ['repeat', '1'],
+      [],
+    ]) {
+      const { status, stderr } = command(...args)
+      assert.equal(status, 2, args.join(' '))
+      assert.match(stderr, /^corosync-sim: /)
+    }
+  })
+})
+
+describe('corosync-sim replay', () => {
+  it('tells the story of a seed', () => {
+    const { status, stdout } = command('replay', '3', '--nodes', '3', '--faults', 'crash')
+    assert.equal(status, 0)
+    assert.match(stdout, /^seed 3: /)
+    assert.match(stdout, /node \d+ +GATHER/)
+    assert.match(stdout, /regular configuration \d+\.[0-9a-f]+ \{\d+ \d+ \d+\}/)
+    assert.match(stdout, /crashes, down for/)
+    assert.match(stdout, /all faults end/)
+    assert.match(stdout, /seed 3 passed\n$/)
+  })
+})
+
+describe('a campaign', () => {
+  const worker = new URL('../support/campaign-worker.js', import.meta.url)
+  const options: CampaignOptions = {
+    firstSeed: 1,
+    lastSeed: 40,
+    scenario: {},
+    jobs: 2,
+    minutes: Number.POSITIVE_INFINITY,
+    resume: join(folder, 'failures.json'),
+    worker,
+  }
+
+  it('prints a line per failure, remembers it and reports it once', async () => {
+    const lines: string[] = []
+    assert.equal(await runCampaign(options, line => lines.push(line)), 1)
+    assert.deepEqual(lines, ['seed 13 D2 at 1.0 s: something'])
+    const record = readState(options.resume!).campaigns[campaignKey(options)]!
+    assert.deepEqual([record.seeds, record.failures, record.virtualSeconds], [40, [13], 4])
+    assert.equal(await runCampaign({ ...options, lastSeed: 50 }, line => lines.push(line)), 0, 'nothing new')
+    assert.equal(lines.length, 1)
+  })
+
+  it('says so when a worker dies', async () => {
+    const lines: string[] = []
+    const status = await runCampaign({ ...options, firstSeed: 661, lastSeed: 670, resume: undefined }, line =>
+      lines.push(line),
+    )
+    assert.equal(status, 1)
+    assert.deepEqual(lines, ['campaign stopped: the worker on seeds 661..670 ended (3)'])
+  })
+
+  it('does not start what there is no time for', async () => {
+    const started = Date.now()
+    const state = join(folder, 'short.json')
+    await runCampaign({ ...options, lastSeed: 1e12, minutes: 0.01, resume: state }, () => {})
+    assert.ok(Date.now() - started < 30_000)
+    assert.ok(readState(state).campaigns[campaignKey(options)]!.seeds > 0)
+  })
+})
