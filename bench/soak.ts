@@ -52,7 +52,12 @@ try {
     await pause(SAMPLE_MS)
     const sample = pids.map(residentMegabytes)
     samples.push(sample)
-    console.log(`${(samples.length * SAMPLE_MS) / 1000} s: ${sample.map(mb => mb.toFixed(1)).join(' MB, ')} MB`)
+    const { heapUsed, heapTotal, external, arrayBuffers } = await sender.memory()
+    const inside = [heapUsed, heapTotal, external, arrayBuffers].map(bytes => (bytes / 1e6).toFixed(1)).join(', ')
+    console.log(
+      `${(samples.length * SAMPLE_MS) / 1000} s: ${sample.map(mb => mb.toFixed(1)).join(' MB, ')} MB; ` +
+        `sender's main thread: heap used, heap, external, buffers ${inside} MB`,
+    )
   }
   const { sent, errors } = await load
   const perMinute = 60_000 / SAMPLE_MS

@@ -51,7 +51,7 @@ async function perform(request: Request): Promise<unknown> {
       await tracer?.end()
       return undefined
     case 'memory':
-      return process.memoryUsage().rss
+      return process.memoryUsage()
   }
 }
 

@@ -307,6 +307,11 @@ export class OurPeer extends Peer {
     this.#ask(START_MS, { do: 'quiet' }).catch(() => {})
   }
 
+  /** Of the whole program: the load and the library in one thread, the executive in another. */
+  memory(): Promise<NodeJS.MemoryUsage> {
+    return this.#ask(START_MS, { do: 'memory' })
+  }
+
   async endTrace(): Promise<void> {
     if (this.#member?.running) await this.#ask(START_MS, { do: 'endTrace' })
   }
