@@ -29,8 +29,8 @@ if (isMainThread) {
       process.on('exit', () => {
         Atomics.store(shared, STOP, 1)
         signalEventFd(Atomics.load(shared, WAKER))
-        // Blocks this thread: the worker has to end without it. Half a wait of the loop would already be too long.
-        process.exitCode = Atomics.wait(shared, STOPPED, 0, 120) === 'timed-out' ? 92 : 9
+        // Blocks this thread: the worker has to end without it, and sooner than a wait of the loop lasts.
+        process.exitCode = Atomics.wait(shared, STOPPED, 0, 220) === 'timed-out' ? 92 : 9
       })
       process.exit()
     }
@@ -57,8 +57,9 @@ if (isMainThread) {
     loop.addWaker(() => {}),
   )
   await loop.run(() => Atomics.load(shared, STOP) !== 0)
-  loop.close()
   Atomics.store(shared, STOPPED, 1)
   Atomics.notify(shared, STOPPED)
   parentPort?.postMessage('stopped')
+  // Not before: the main thread may be about to write to the waker of a loop that saw the flag by itself.
+  setTimeout(() => loop.close(), 500)
 }

@@ -36,11 +36,16 @@ function flightRecord(): Record<string, unknown> {
   return JSON.parse(readFileSync(join(folder, names[0] ?? ''), 'utf8'))
 }
 
+/** Without what a daemon rightly says on a machine that is too busy to let its executive run. */
+function withoutStalls(text: string): string {
+  return text.replace(/^.*(was not scheduled|The executive runs again).*\n/gm, '')
+}
+
 describe('a daemon that runs', () => {
   it('writes what its executive says, and tells the service manager when it is ready', async () => {
     const daemon = start('obey')
     await daemon.until(/READY=1/)
-    assert.equal(daemon.stderr, 'notice  [SERV  ] Service engine loaded: test [2]\n')
+    assert.equal(withoutStalls(daemon.stderr), 'notice  [SERV  ] Service engine loaded: test [2]\n')
     assert.equal(readFileSync(join(folder, 'pid'), 'utf8'), `${daemon.process.pid}\n`)
   })
 
@@ -63,7 +68,7 @@ describe('a signal', () => {
       daemon.kill(signal)
       assert.equal((await daemon.ended).code, 0)
       assert.equal(
-        daemon.stderr.slice(before),
+        withoutStalls(daemon.stderr.slice(before)),
         'notice  [MAIN  ] Node was shut down by a signal\n' +
           'notice  [SERV  ] Unloading all Corosync service engines.\n' +
           'notice  [MAIN  ] Corosync Cluster Engine exiting normally\n',

@@ -248,6 +248,26 @@ describe('a leave', () => {
     assert.equal(members[0]!.story.length, told)
   })
 
+  it('is forgotten when the leaver is back: its next end is a failure', () => {
+    const { network, members } = form([1, 2, 3])
+    members[1]!.ring.leave(network.now)
+    network.kill(2)
+    network.run(500)
+    network.start(2, members[1]!.persisted)
+    network.run(1500)
+    assert.deepEqual(members[0]!.ring.members, [1, 2, 3])
+    network.kill(2)
+    network.run(1500)
+    const formed = members[0]!.events.filter(event => event.kind === 'membershipFormed')
+    assert.deepEqual(
+      formed.filter(event => event.left.length > 0).map(event => [event.left, event.unannounced]),
+      [
+        [[2], []],
+        [[2], [2]],
+      ],
+    )
+  })
+
   it('never counts as consent', () => {
     const { network, members } = form([1, 2, 3])
     const traffic = new Traffic(network, (_from, _to, bytes) => bytes[3] === 3 && bytes[5] === 1)

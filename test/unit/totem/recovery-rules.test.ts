@@ -207,6 +207,30 @@ describe('messages that nobody has any more', () => {
   })
 })
 
+describe('a message of a ring that was never installed', () => {
+  it('is not taken for one of the ring before', () => {
+    const { network, members } = form([1, 2, 3])
+    const member = members[1]!
+    new Traffic(network, (from, _to, bytes) => !(from === 2 && bytes[3] === COMMIT_TOKEN))
+    const { seq } = member.ring.ring
+    member.ring.interfaceChanged(network.now)
+    while (member.ring.ring.seq === seq) network.run(10)
+    network.pass = (_from, _to, bytes) => bytes[3] === 3
+    network.run(FAST.tokenTimeoutMs)
+    assert.equal(member.ring.state, 'gather')
+    assert.ok(member.ring.ring.seq > seq)
+    const bytes = new Uint8Array(wire.mcastHeaderLength)
+    const mcast = {
+      ...{ encapsulated: 2, nodeId: 1, targetNodeId: 0, systemFrom: 1, seq: 1, thisSeqno: 1, nodeIdField: 0 },
+      ...{ guarantee: 0, ring: { rep: member.ring.ring.nodeId, seq: member.ring.ring.seq } },
+    }
+    wire.writeMcast(mcast, bytes, 0)
+    const dropped = member.ring.stats.rx_msg_dropped
+    member.ring.receive(network.now, bytes, 0, bytes.length, 'test')
+    assert.equal(member.ring.stats.rx_msg_dropped, dropped + 1)
+  })
+})
+
 describe('an installation', () => {
   it('tells the layer above in this order, within one token visit', () => {
     const { network, members } = form([1, 2, 3])
