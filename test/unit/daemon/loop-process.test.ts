@@ -98,8 +98,8 @@ describe('a signal during a wait', () => {
     loop.attach(new FakeNode())
     loop.turn(0)
     let signals = 0
-    process.on('SIGUSR2', () => signals++)
-    const sender = spawn('sh', ['-c', `sleep 0.1; kill -USR2 ${process.pid}; sleep 0.1; kill -USR2 ${process.pid}`])
+    process.on('SIGWINCH', () => signals++)
+    const sender = spawn('sh', ['-c', `sleep 0.1; kill -WINCH ${process.pid}; sleep 0.1; kill -WINCH ${process.pid}`])
     try {
       const ended = once(sender, 'exit')
       let over = false
@@ -109,7 +109,7 @@ describe('a signal during a wait', () => {
       await loop.run(() => over && signals > 0)
     } finally {
       loop.close()
-      process.removeAllListeners('SIGUSR2')
+      process.removeAllListeners('SIGWINCH')
     }
     assert.ok(signals >= 1)
   })
