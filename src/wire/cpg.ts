@@ -205,10 +205,8 @@ export function writeCpgMcastHeader(
   little: boolean,
 ): number {
   buf.fill(0, off, off + CPG_MCAST_HEADER_LENGTH)
-  const size = CPG_MCAST_HEADER_LENGTH + dataLength
-  writeServiceHeader(buf, off, messageId(ServiceId.cpg, CpgFunction.mcast), size, little)
+  setCpgMcastDataLength(buf, off, dataLength, little)
   writeName(group, buf, off + MCAST_NAME, little)
-  writeU32(buf, off + MCAST_DATA_LENGTH, dataLength, little)
   writeU32(buf, off + MCAST_PID, pid, little)
   writeU32(buf, off + MCAST_SOURCE, nodeId, little)
   writeU64(buf, off + MCAST_SOURCE + SOURCE_CONN, conn, little)
