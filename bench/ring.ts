@@ -3,13 +3,12 @@
 // joined by a bridge as root, with and without segmentation offload; on loopback addresses and without C otherwise.
 // --write records the tables in docs/performance.md.
 
-import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg, release } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createLoopback } from '../test/support/loopback.js'
 import { converged, createCluster, type LoadReport, type Peer } from '../test/support/peers.js'
 import { interopObstacle } from '../test/support/testbed.js'
+import { machine, record } from './record.js'
 
 const SIZES = [64, 1024, 8192, 65536]
 const PINGS = 300
@@ -139,22 +138,6 @@ function table(nodes: number, offload: boolean, rows: readonly Row[]): string {
   ].join('\n')
 }
 
-function machine(): string {
-  const cpu = cpus()
-  return `${cpu.length} x ${cpu[0]?.model.trim() ?? 'unknown processor'}, Linux ${release()}, Node.js ${process.versions.node}`
-}
-
-/** Replaces the tables of the last run, which stand between two comments. */
-function record(text: string): void {
-  const path = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
-  const [begin, end] = ['<!-- bench:ring -->', '<!-- /bench:ring -->']
-  const old = readFileSync(path, 'utf8')
-  if (!old.includes(begin) || !old.includes(end))
-    throw new Error(`${path} has no place for the tables (${begin} ... ${end})`)
-  const [head, tail] = [old.slice(0, old.indexOf(begin)), old.slice(old.indexOf(end))]
-  writeFileSync(path, `${head}${begin}\n${text}\n${tail}`)
-}
-
 // Other work on the machine does not slow both engines alike: the C daemon and its client pay for every switch between them.
 const load = loadavg()[0]!
 const busy = load > BUSY_LOAD_PER_CORE * cpus().length
@@ -174,4 +157,4 @@ for (const nodes of options.nodes.split(',').map(Number))
     parts.push(part)
   }
 console.log(`${machine()}; ${Math.round((performance.now() - began) / 1000)} s`)
-if (options.write) record(parts.join('\n'))
+if (options.write) record('performance.md', 'ring', parts.join('\n'))

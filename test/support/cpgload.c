@@ -13,8 +13,8 @@
  * A message is u64 sequence, u32 checksum, u32 zero, body. A gap, a repetition or a wrong checksum is an error; the exit
  * status is 1 if there was any, 3 when the daemon could not be used.
  *
- * Trace lines: "P node pid", "R ringnode.ringseq member...", "M node:pid...", "S seq" (accepted), "D node pid seq bytes ok|bad",
- * "Q" (no more sends follow), "X why" (the end).
+ * Trace lines: "P node pid", "R ringnode.ringseq member...", "M node:pid...", "S seq" (accepted), "D node pid seq bytes ok|bad ms"
+ * (delivered, and when: milliseconds since 1970), "Q" (no more sends follow), "X why" (the end).
  */
 #include <corosync/corotypes.h>
 #include <corosync/cpg.h>
@@ -45,6 +45,8 @@ static FILE *trace;
 
 static double now_s(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
 
+static unsigned long long wall_ms(void) { struct timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec * 1000ull + t.tv_nsec / 1000000; }
+
 static uint32_t checksum(const uint8_t *p, size_t n) {
 	uint32_t h = 2166136261u;
 	size_t step = n > FULL_CHECKSUM_MAX ? n / 512 : 1; /* samples big bodies, so that checking does not dominate */
@@ -66,7 +68,7 @@ static void on_deliver(cpg_handle_t h, const struct cpg_name *g, uint32_t nodeid
 	int good = checksum((uint8_t *)msg + HEADER, len - HEADER) == sum;
 	if (!good) atomic_fetch_add(&errors, 1);
 	if (trace) {
-		fprintf(trace, "D %u %u %llu %zu %s\n", nodeid, pid, (unsigned long long)seq, len, good ? "ok" : "bad");
+		fprintf(trace, "D %u %u %llu %zu %s %llu\n", nodeid, pid, (unsigned long long)seq, len, good ? "ok" : "bad", wall_ms());
 	} else {
 		int i;
 		for (i = 0; i < sender_count; i++) if (senders[i].nodeid == nodeid && senders[i].pid == pid) break;

@@ -240,7 +240,7 @@ export class Tracer {
       case 'message': {
         const seq = sequenceOf(event.data)
         const verdict = seq < 0 ? 'bad' : 'ok'
-        this.#line(`D ${event.nodeId} ${event.pid} ${seq} ${event.data.length} ${verdict}`)
+        this.#line(`D ${event.nodeId} ${event.pid} ${seq} ${event.data.length} ${verdict} ${Date.now()}`)
         break
       }
       case 'membership':

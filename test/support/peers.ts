@@ -80,6 +80,8 @@ export abstract class Peer {
   /** No more sends. */
   abstract quiet(): void
   abstract endTrace(): Promise<void>
+  /** All lines that the engine has logged, in its own format. */
+  abstract log(): string
   /** Whether a recording runs; it ends with the engine. */
   abstract readonly tracing: boolean
   /** The process that a fault hits. */
@@ -136,6 +138,10 @@ export class CPeer extends Peer {
 
   start(): void {
     this.host.start()
+  }
+
+  log(): string {
+    return this.host.log()
   }
 
   /**
@@ -220,6 +226,7 @@ export class OurPeer extends Peer {
   #member: HostProcess | undefined
   #requests = 0
   #tracing = false
+  #log = ''
   readonly #answers = new Map<number, (answer: Answer) => void>()
   #rest = ''
 
@@ -248,11 +255,19 @@ export class OurPeer extends Peer {
     this.#rest = ''
     this.#tracing = false
     member.child.stdout!.on('data', (text: string) => this.#read(text))
+    // Standard error keeps its tail only.
+    member.child.stderr!.on('data', (text: string) => {
+      this.#log += text
+    })
     member.exited.then(result => {
       const reason = `the member on node ${this.node} ended (${result}): ${member.stderr.slice(-2000)}`
       for (const [id, answer] of this.#answers) answer({ id, failed: reason })
       this.#answers.clear()
     })
+  }
+
+  log(): string {
+    return this.#log
   }
 
   #read(text: string): void {

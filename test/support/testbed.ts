@@ -384,13 +384,16 @@ export class Testbed {
     }
   }
 
-  /** What host `from` sends no longer reaches host `to`. */
+  /**
+   * Datagrams of host `from` no longer reach host `to`. Address resolution goes on: without it the way back would close as
+   * well, after the half minute or so that a neighbour's address is remembered.
+   */
   oneWayCut(from: number, to: number, link = 0): void {
     this.switchCommand(
       'nft',
       ['-f', '-'],
       'table bridge oneway { chain f { type filter hook forward priority 0; }; }\n' +
-        `add rule bridge oneway f iifname v${link}-${from} oifname v${link}-${to} drop\n`,
+        `add rule bridge oneway f iifname v${link}-${from} oifname v${link}-${to} meta l4proto udp drop\n`,
     )
   }
 

@@ -11,6 +11,8 @@ export interface TraceMessage {
   readonly node: number
   readonly seq: number
   readonly bytes: number
+  /** When it was delivered, in milliseconds since 1970. */
+  readonly atMs: number
 }
 
 /** What one program saw between two ring configurations. */
@@ -62,6 +64,7 @@ export function parseTrace(name: string, text: string): Trace {
           node: Number(words[1]),
           seq: Number(words[3]),
           bytes: Number(words[4]),
+          atMs: Number(words[6]),
         })
         if (trace.epochs.length === 0) trace.epochs.push(epoch)
         if (words[5] !== 'ok') trace.damaged++

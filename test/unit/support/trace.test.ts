@@ -19,7 +19,7 @@ function verdict(...stories: Story[]): string[] {
 }
 
 function deliveries(node: number, ...seqs: number[]): string[] {
-  return seqs.map(seq => `D ${node} ${node * 10} ${seq} 800 ok`)
+  return seqs.map(seq => `D ${node} ${node * 10} ${seq} 800 ok ${seq}`)
 }
 
 function sends(count: number): string[] {
