@@ -14,6 +14,7 @@ import {
   inOneRing,
   lastChangeMs,
   measureCut,
+  membersAgree,
   type NodeReport,
   patternName,
 } from '../test/support/cuts.js'
@@ -21,7 +22,7 @@ import type { PeerKind } from '../test/support/peers.js'
 import { interopObstacle } from '../test/support/testbed.js'
 import { machine, record } from './record.js'
 
-/** No change for so long, at the end of the cut, is called settled. */
+/** No change for so long at the end of the cut, and members that agree, is called settled. */
 const QUIET_MS = 10_000
 
 const { values: options } = parseArgs({
@@ -146,8 +147,17 @@ function recent(changes: readonly Change[]): number {
   return changes.filter(({ atMs }) => atMs >= cutMs - QUIET_MS).length
 }
 
-function settled({ reports }: Run): boolean {
+function quiet({ reports }: Run): boolean {
   return reports.every(({ whileCut }) => recent(whileCut) === 0)
+}
+
+function settled(run: Run): boolean {
+  return quiet(run) && membersAgree(run.reports)
+}
+
+function endState(run: Run): string {
+  if (settled(run)) return '**settled**'
+  return quiet(run) ? 'a node without a ring' : run.reports.map(({ whileCut }) => recent(whileCut)).join(' ')
 }
 
 function seconds(ms: number): string {
@@ -175,7 +185,7 @@ function row(run: Run): string {
     ...cells,
     reports.map(({ whileCut }) => whileCut.length).join(' '),
     seconds(Math.max(...reports.map(({ whileCut }) => lastChangeMs(whileCut)))),
-    settled(run) ? '**settled**' : reports.map(({ whileCut }) => recent(whileCut)).join(' '),
+    endState(run),
     [memberships(reports), ...ended].join('; '),
     `${Math.round(best.share * 100)} %, ${seconds(best.longestSilenceMs)}`,
     healing.map(changes => changes.length).join(' '),
@@ -220,7 +230,14 @@ async function perform(run: Run): Promise<void> {
   const { pattern, transport, ring } = run
   try {
     const totem = { transport, totem: SHORT_TIMERS }
-    run.reports = await measureCut({ pattern, kinds: kindsOf(ring, pattern), ring: totem, cutMs, healMs })
+    run.reports = await measureCut({
+      pattern,
+      kinds: kindsOf(ring, pattern),
+      ring: totem,
+      cutMs,
+      quietMs: QUIET_MS,
+      healMs,
+    })
   } catch (error) {
     run.failed = `not measured: ${String(error).split('\n')[0]}`
   }

@@ -19,6 +19,8 @@ export interface CutOptions {
   readonly kinds: readonly PeerKind[]
   readonly ring: RingConfig
   readonly cutMs: number
+  /** The end of the cut, in which a settled ring is quiet. */
+  readonly quietMs: number
   /** How long it is watched after healing. */
   readonly healMs: number
 }
@@ -45,7 +47,9 @@ export interface NodeReport {
   /** Configurations installed after healing; times since then. */
   readonly afterHealing: readonly Change[]
   readonly membersAtLast: readonly number[]
+  /** While the cut stood, and at its end. */
   readonly service: Service
+  readonly quietService: Service
   /** What ended unasked, and how: the engine, or the member that was traced. */
   readonly ended: string | undefined
 }
@@ -70,7 +74,7 @@ export function patternName({ nodes, cuts }: CutPattern): string {
 
 /** Forms the ring, cuts, watches, heals, watches; throws when there was no ring to begin with. */
 export async function measureCut(options: CutOptions): Promise<NodeReport[]> {
-  const { pattern, kinds, ring, cutMs, healMs } = options
+  const { pattern, kinds, ring, cutMs, quietMs, healMs } = options
   const { testbed, peers } = await createCluster(kinds)
   try {
     testbed.configure(ring)
@@ -91,13 +95,20 @@ export async function measureCut(options: CutOptions): Promise<NodeReport[]> {
     const healedAtMs = Date.now()
     if (pattern.cuts.length > 0) testbed.clearOneWayCuts()
     await pause(healMs)
-    return peers.map(peer => nodeReport(peer, peers.length, cutAtMs, healedAtMs))
+    return peers.map(peer => nodeReport(peer, peers.length, { cutAtMs, quietAtMs: healedAtMs - quietMs, healedAtMs }))
   } finally {
     await testbed.down()
   }
 }
 
-function nodeReport(peer: Peer, nodes: number, cutAtMs: number, healedAtMs: number): NodeReport {
+interface Times {
+  readonly cutAtMs: number
+  readonly quietAtMs: number
+  readonly healedAtMs: number
+}
+
+function nodeReport(peer: Peer, nodes: number, { cutAtMs, quietAtMs, healedAtMs }: Times): NodeReport {
+  const trace = peer.traces().at(-1)!
   const changes = changesOf(peer.log(), new Date(cutAtMs).getFullYear())
   const since = (fromMs: number, toMs: number) =>
     changes
@@ -109,7 +120,8 @@ function nodeReport(peer: Peer, nodes: number, cutAtMs: number, healedAtMs: numb
     members: changes.findLast(({ atMs }) => atMs < healedAtMs)?.members ?? [],
     afterHealing: since(healedAtMs, Number.POSITIVE_INFINITY),
     membersAtLast: changes.at(-1)?.members ?? [],
-    service: serviceOf(peer.traces().at(-1)!, nodes, cutAtMs, healedAtMs),
+    service: serviceOf(trace, nodes, cutAtMs, healedAtMs),
+    quietService: serviceOf(trace, nodes, quietAtMs, healedAtMs),
     ended: endOf(peer),
   }
 }
@@ -166,7 +178,16 @@ export function lastChangeMs(changes: readonly Change[]): number {
   return changes.at(-1)?.atMs ?? 0
 }
 
+/**
+ * Whether, at the end of the cut, whoever a node has for a member has the same members. A node that finds no ring installs
+ * nothing, which alone would look like rest.
+ */
+export function membersAgree(reports: readonly Pick<NodeReport, 'node' | 'members'>[]): boolean {
+  const lists = new Map(reports.map(({ node, members }) => [node, members.join(' ')]))
+  return reports.every(({ members }) => members.every(member => lists.get(member) === members.join(' ')))
+}
+
 /** Whether every node's last configuration holds all of them. */
-export function inOneRing(reports: readonly NodeReport[]): boolean {
+export function inOneRing(reports: readonly Pick<NodeReport, 'membersAtLast'>[]): boolean {
   return reports.every(({ membersAtLast }) => membersAtLast.length === reports.length)
 }
