@@ -157,11 +157,16 @@ function served({ reports }: Run): boolean {
   return reports.length < 3 || reports.some(({ quietService }) => quietService.share >= SERVED_SHARE_MIN)
 }
 
+function ended({ reports }: Run): boolean {
+  return reports.some(report => report.ended !== undefined)
+}
+
 function settled(run: Run): boolean {
-  return quiet(run) && membersAgree(run.reports) && served(run)
+  return !ended(run) && quiet(run) && membersAgree(run.reports) && served(run)
 }
 
 function endState(run: Run): string {
+  if (ended(run)) return 'a node ended'
   if (!quiet(run)) return run.reports.map(({ whileCut }) => recent(whileCut)).join(' ')
   if (!membersAgree(run.reports)) return 'a node without a ring'
   return served(run) ? '**settled**' : 'stands still'
@@ -186,14 +191,14 @@ function row(run: Run): string {
   const cells = [patternName(pattern), ring.name]
   if (run.failed !== '') return `| ${[...cells, run.failed, ...Array(6).fill('-')].join(' | ')} |`
   const best = reports.map(({ service }) => service).reduce((one, other) => (other.share > one.share ? other : one))
-  const ended = reports.flatMap(({ ended }) => ended ?? [])
+  const ends = reports.flatMap(({ ended }) => ended ?? [])
   const healing = reports.map(({ afterHealing }) => afterHealing)
   return `| ${[
     ...cells,
     reports.map(({ whileCut }) => whileCut.length).join(' '),
     seconds(Math.max(...reports.map(({ whileCut }) => lastChangeMs(whileCut)))),
     endState(run),
-    [memberships(reports), ...ended].join('; '),
+    [memberships(reports), ...ends].join('; '),
     `${Math.round(best.share * 100)} %, ${seconds(best.longestSilenceMs)}`,
     healing.map(changes => changes.length).join(' '),
     inOneRing(reports) ? seconds(Math.max(...healing.map(lastChangeMs))) : 'not in time',
