@@ -12,11 +12,29 @@ export type JoinEffect =
   /** My sets grew: they have to be announced again. */
   | 'merged'
 
+/** Why a processor came to be held for failed: what decides who may let it in again (see Absent). */
+export type Grounds =
+  /** It did not agree in time. */
+  | { readonly kind: 'silent' }
+  /** A member of my ring said so. */
+  | { readonly kind: 'told'; readonly by: Processor }
+  /** It holds one of these for failed itself, or does not hear (me), so that it is the one to ask for a ring. */
+  | { readonly kind: 'refuses'; readonly whom: readonly Processor[] }
+
+const SILENT: Grounds = { kind: 'silent' }
+
 export class GatherSets {
   readonly #self: Processor
   readonly proc = new Set<Processor>()
   readonly failed = new Set<Processor>()
+  /** For everyone in `failed` but myself. */
+  readonly grounds = new Map<Processor, Grounds>()
   readonly #consensus = new Set<Processor>()
+  /** The failed list that each processor has last sent. */
+  readonly #refusals = new Map<Processor, readonly Processor[]>()
+  /** In this round: who sent a join, and who sent something else when it should have answered mine. */
+  readonly #answering = new Set<Processor>()
+  readonly #unanswering = new Set<Processor>()
 
   constructor(self: Processor) {
     this.#self = self
@@ -26,17 +44,20 @@ export class GatherSets {
   installed(members: readonly Processor[]): void {
     this.proc.clear()
     for (const member of members) this.proc.add(member)
-    this.failed.clear()
+    this.#nobodyFailed()
+    this.#refusals.clear()
     this.#consensus.clear()
   }
 
   onlySelf(): void {
     this.proc.clear()
     this.proc.add(this.#self)
-    this.failed.clear()
+    this.#nobodyFailed()
   }
 
   resetConsensus(): void {
+    this.#answering.clear()
+    this.#unanswering.clear()
     this.#consensus.clear()
     this.#consensus.add(this.#self)
   }
@@ -60,13 +81,19 @@ export class GatherSets {
     return candidates
   }
 
+  /** Something other than a join came from a processor that has had the time to answer mine. */
+  didNotAnswer(processor: Processor): void {
+    this.#unanswering.add(processor)
+  }
+
   /** Whoever has not agreed in time is held for failed; returns them. */
   failSilent(): Processor[] {
     const silent: Processor[] = []
     for (const processor of this.proc) {
       if (!this.#consensus.has(processor) && !this.failed.has(processor)) silent.push(processor)
     }
-    for (const processor of silent) this.failed.add(processor)
+    const groundsOf = new Map(silent.map(processor => [processor, this.#groundsOfSilence(processor)]))
+    for (const [processor, grounds] of groundsOf) this.#fail(processor, grounds)
     return silent
   }
 
@@ -94,6 +121,8 @@ export class GatherSets {
   /** Takes in a join (spec: totem 4.3.3 steps 3 to 6). `oldMembers`: the ring I was in. */
   absorb(join: Join, oldMembers: readonly Processor[]): JoinEffect {
     const sender = join.systemFrom
+    this.#answering.add(sender)
+    this.#refusals.set(sender, [...join.failedList])
     const procWithin = within(join.procList, this.proc)
     const failedWithin = within(join.failedList, this.failed)
     if (
@@ -111,12 +140,36 @@ export class GatherSets {
     for (const processor of join.procList) this.proc.add(processor)
     if (join.failedList.includes(this.#self)) {
       // It holds me for failed: we cannot be in one ring now. Only I may say so of myself, and not by a datagram.
-      if (sender !== this.#self) this.failed.add(sender)
+      if (sender !== this.#self) this.#fail(sender, { kind: 'refuses', whom: [...join.failedList] })
     } else if (oldMembers.includes(sender)) {
-      for (const processor of join.failedList) this.failed.add(processor)
+      for (const processor of join.failedList) {
+        this.#fail(processor, processor === sender ? SILENT : { kind: 'told', by: sender })
+      }
     }
     // A failed list that is not mine to believe changes nothing; an answer to it would be answered in turn, without end.
     return this.proc.size + this.failed.size > before ? 'merged' : 'nothing'
+  }
+
+  /** One that I hear has not been silent at all: it will not have one of those I am with, or does not hear me. */
+  #groundsOfSilence(processor: Processor): Grounds {
+    const refused = this.#refusals.get(processor)
+    if (refused?.some(other => this.proc.has(other) && !this.failed.has(other))) {
+      return { kind: 'refuses', whom: refused }
+    }
+    const deaf = this.#unanswering.has(processor) && !this.#answering.has(processor)
+    return deaf ? { kind: 'refuses', whom: [this.#self] } : SILENT
+  }
+
+  /** The grounds are those of the first time: whoever tells me later may have it from me. */
+  #fail(processor: Processor, grounds: Grounds): void {
+    if (this.failed.has(processor)) return
+    this.failed.add(processor)
+    this.grounds.set(processor, grounds)
+  }
+
+  #nobodyFailed(): void {
+    this.failed.clear()
+    this.grounds.clear()
   }
 }
 

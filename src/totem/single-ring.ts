@@ -23,6 +23,7 @@ import {
   sameRingId,
   type WireGeneration,
 } from '../wire/generation.js'
+import { Absent } from './absent.js'
 import { createTotemStats, type GatherReason, type TotemEvent } from './events.js'
 import { FlowControl } from './flow-control.js'
 import { type Frame, FramePool } from './frame.js'
@@ -57,6 +58,8 @@ const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
  * to come. Only a forged token does that, and it would go round for ever.
  */
 const STALLED_RECOVERY_VISITS = 100
+/** Calls for those who are absent, in the time that a loss of the token and the agreement after it take. */
+const CALLS_PER_ROUND = 4
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 
@@ -114,8 +117,7 @@ export class SingleRing {
    */
   #whole = false
   #newMembers: Processor[] = []
-  /** Whom this ring was formed without, as failed. */
-  #givenUp: Processor[] = []
+  readonly #absent = new Absent()
   readonly #announcedLeave = new Set<Processor>()
   readonly #sets: GatherSets
   readonly #recovery = new Recovery()
@@ -263,7 +265,14 @@ export class SingleRing {
           if (this.#state === 'gather') this.#consensusTimeout()
           break
         case 'merge':
-          if (this.#state === 'operational' && this.#isRepresentative()) this.#sendMergeDetect()
+          if (this.#state === 'operational' && this.#isRepresentative()) this.#sendMergeDetect(0)
+          break
+        case 'call':
+          // Who listens for me only must hear me, also where another speaks for this ring.
+          if (this.#state === 'operational') {
+            this.#callAbsent()
+            this.#timers.start('call', now + this.#callMs())
+          }
           break
         case 'pause':
           this.#pauseGap = now - this.#pauseStamp
@@ -369,6 +378,7 @@ export class SingleRing {
     this.#timers.cancel('tokenWarning')
     this.#timers.cancel('tokenRetransmit')
     this.#timers.cancel('merge')
+    this.#timers.cancel('call')
     this.#timers.cancel('hold')
     this.#timers.cancel('heartbeat')
     this.#sets.resetConsensus()
@@ -415,7 +425,7 @@ export class SingleRing {
         if (join.failedList.includes(this.#self)) return
         if (this.#members.includes(join.systemFrom)) {
           if (join.ringSeq < this.#ring.seq) return
-        } else if (!this.#whole || this.#stillHoldsMemberForFailed(join)) {
+        } else if (!this.#whole || !this.#absent.admitsJoin(join, this.#members)) {
           return
         }
         this.#processJoin(join)
@@ -457,17 +467,6 @@ export class SingleRing {
       }
     }
     if (this.#state === 'operational') this.#enterGather('joinInOperational')
-  }
-
-  /**
-   * An outsider that was given up when this ring formed, because it holds one of us for failed, and that still does: it
-   * cannot be in one ring with us before it has forgotten that, which it does in a ring of its own. Answering its joins
-   * would only break up this ring, once for every join.
-   */
-  #stillHoldsMemberForFailed(join: Join): boolean {
-    if (!this.#givenUp.includes(join.systemFrom)) return false
-    for (const processor of join.failedList) if (this.#members.includes(processor)) return true
-    return false
   }
 
   #noteLeave(join: Join): void {
@@ -732,7 +731,8 @@ export class SingleRing {
 
     this.#log.install()
     this.#lastAru = this.#firstSeq
-    this.#givenUp = [...this.#sets.failed]
+    this.#absent.formed(this.#sets.grounds)
+    if (this.#absent.size > 0) this.#timers.start('call', this.#now + this.#callMs())
     this.#sets.installed(this.#members)
 
     this.#whole = false
@@ -990,14 +990,27 @@ export class SingleRing {
         this.#drop()
         return
       }
+      if (!this.#absent.admits(sender, this.#members)) {
+        this.#drop()
+        return
+      }
       if (!this.#addToProc(sender)) return
       this.#enterGather('foreignMessageInOperational')
     } else if (this.#state === 'gather') {
-      if (this.#sets.proc.has(sender) || !this.#addToProc(sender)) return
+      if (this.#isKnownInGather(sender) || !this.#addToProc(sender)) return
       this.#enterGather('foreignMessageInGather')
     } else {
       this.#drop()
     }
+  }
+
+  /** Something other than a join came in GATHER. */
+  #isKnownInGather(processor: Processor): boolean {
+    if (!this.#sets.proc.has(processor)) return false
+    if (this.#timers.remaining('consensus', this.#now) < this.#parameters.consensusMs / 2) {
+      this.#sets.didNotAnswer(processor)
+    }
+    return true
   }
 
   #addToProc(processor: Processor): boolean {
@@ -1019,10 +1032,11 @@ export class SingleRing {
 
   // ---- merge detection -------------------------------------------------------------------------------------------
 
-  #sendMergeDetect(): void {
+  /** `targetNodeId`: whom I wait for, 0 for nobody. Stock members neither set nor read it (spec: totem 2.1). */
+  #sendMergeDetect(targetNodeId: number): void {
     const message = this.#mergeDetect
     message.nodeId = this.#nodeId
-    message.targetNodeId = 0
+    message.targetNodeId = targetNodeId
     message.systemFrom = this.#self
     copyRingId(this.#ring, message.ring)
     const length = this.#wire.writeMergeDetect(message, this.#scratch, 0)
@@ -1030,13 +1044,26 @@ export class SingleRing {
     this.stats.memb_merge_detect_tx++
   }
 
+  #callAbsent(): void {
+    let called = false
+    for (const processor of this.#absent.refusing()) {
+      this.#sendMergeDetect(this.#wire.nodeIdOf(processor))
+      called = true
+    }
+    if (!called) this.#sendMergeDetect(0)
+  }
+
   #receiveMergeDetect(): void {
     this.stats.memb_merge_detect_rx++
     const message = this.#mergeDetect
     if (sameRingId(message.ring, this.#ring)) return
     if (this.#state === 'operational') {
-      if (this.#whole && this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
-    } else if (this.#state === 'gather' && !this.#sets.proc.has(message.systemFrom)) {
+      if (!this.#whole) return
+      const asked = message.targetNodeId === this.#nodeId && this.#absent.waitsForMe(message.systemFrom)
+      if (!asked && !this.#absent.admits(message.systemFrom, this.#members)) return
+      if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
+    } else if (this.#state === 'gather') {
+      if (this.#isKnownInGather(message.systemFrom)) return
       if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInGather')
     }
   }
@@ -1059,6 +1086,10 @@ export class SingleRing {
   #startTokenWarning(): void {
     const after = this.#parameters.tokenWarningMs
     if (after > 0) this.#timers.start('tokenWarning', this.#now + after)
+  }
+
+  #callMs(): number {
+    return (this.#parameters.tokenTimeoutMs + this.#parameters.consensusMs) / CALLS_PER_ROUND
   }
 
   #startTokenRetransmit(): void {
