@@ -30,8 +30,8 @@ export class GatherSets {
   /** For everyone in `failed` but myself. */
   readonly grounds = new Map<Processor, Grounds>()
   readonly #consensus = new Set<Processor>()
-  /** The failed list that each processor has last sent. */
-  readonly #refusals = new Map<Processor, readonly Processor[]>()
+  /** Of those in `proc`: the newest join that came of each, by its ring sequence number. */
+  readonly #heard = new Map<Processor, { readonly ringSeq: number; readonly failed: readonly Processor[] }>()
   /** In this round: who sent a join, and who sent something else when it should have answered mine. */
   readonly #answering = new Set<Processor>()
   readonly #unanswering = new Set<Processor>()
@@ -41,11 +41,14 @@ export class GatherSets {
   }
 
   /** After an installation: everybody in the ring, nobody failed. */
-  installed(members: readonly Processor[]): void {
+  installed(members: readonly Processor[], ringSeq: number): void {
     this.proc.clear()
-    for (const member of members) this.proc.add(member)
+    this.#heard.clear()
+    for (const member of members) {
+      this.proc.add(member)
+      this.#heard.set(member, { ringSeq, failed: [] })
+    }
     this.#nobodyFailed()
-    this.#refusals.clear()
     this.#consensus.clear()
   }
 
@@ -121,8 +124,7 @@ export class GatherSets {
   /** Takes in a join (spec: totem 4.3.3 steps 3 to 6). `oldMembers`: the ring I was in. */
   absorb(join: Join, oldMembers: readonly Processor[]): JoinEffect {
     const sender = join.systemFrom
-    this.#answering.add(sender)
-    this.#refusals.set(sender, [...join.failedList])
+    const current = this.#note(join)
     const procWithin = within(join.procList, this.proc)
     const failedWithin = within(join.failedList, this.failed)
     if (
@@ -138,21 +140,34 @@ export class GatherSets {
     if (this.failed.has(sender)) return 'nothing'
     const before = this.proc.size + this.failed.size
     for (const processor of join.procList) this.proc.add(processor)
+    this.#note(join)
     if (join.failedList.includes(this.#self)) {
       // It holds me for failed: we cannot be in one ring now. Only I may say so of myself, and not by a datagram.
-      if (sender !== this.#self) this.#fail(sender, { kind: 'refuses', whom: [...join.failedList] })
+      if (sender !== this.#self) this.#fail(sender, current ? { kind: 'refuses', whom: [...join.failedList] } : SILENT)
     } else if (oldMembers.includes(sender)) {
       for (const processor of join.failedList) {
-        this.#fail(processor, processor === sender ? SILENT : { kind: 'told', by: sender })
+        this.#fail(processor, current && processor !== sender ? { kind: 'told', by: sender } : SILENT)
       }
     }
     // A failed list that is not mine to believe changes nothing; an answer to it would be answered in turn, without end.
     return this.proc.size + this.failed.size > before ? 'merged' : 'nothing'
   }
 
+  /** False for one that was sent before the sender's newest: who knew what first cannot be told from it. */
+  #note(join: Join): boolean {
+    const { systemFrom, ringSeq } = join
+    const newest = this.#heard.get(systemFrom)?.ringSeq ?? 0
+    if (ringSeq < newest) return false
+    if (this.proc.has(systemFrom)) {
+      this.#answering.add(systemFrom)
+      this.#heard.set(systemFrom, { ringSeq, failed: [...join.failedList] })
+    }
+    return true
+  }
+
   /** One that I hear has not been silent at all: it will not have one of those I am with, or does not hear me. */
   #groundsOfSilence(processor: Processor): Grounds {
-    const refused = this.#refusals.get(processor)
+    const refused = this.#heard.get(processor)?.failed
     if (refused?.some(other => this.proc.has(other) && !this.failed.has(other))) {
       return { kind: 'refuses', whom: refused }
     }

@@ -733,7 +733,7 @@ export class SingleRing {
     this.#lastAru = this.#firstSeq
     this.#absent.formed(this.#sets.grounds)
     if (this.#absent.size > 0) this.#timers.start('call', this.#now + this.#callMs())
-    this.#sets.installed(this.#members)
+    this.#sets.installed(this.#members, this.#ring.seq)
 
     this.#whole = false
     const unannounced = left.filter(member => !this.#announcedLeave.has(member))
