@@ -121,8 +121,11 @@ export class GatherSets {
     return new Set([...this.proc, ...this.failed, ...more.flat()]).size <= PROCESSOR_COUNT_MAX
   }
 
-  /** Takes in a join (spec: totem 4.3.3 steps 3 to 6). `oldMembers`: the ring I was in. */
-  absorb(join: Join, oldMembers: readonly Processor[]): JoinEffect {
+  /**
+   * Takes in a join (spec: totem 4.3.3 steps 3 to 6). `oldMembers`: the ring I was in. `wary`: an outsider who holds me
+   * for failed is not believed; it may have thought better of it, and will say so.
+   */
+  absorb(join: Join, oldMembers: readonly Processor[], wary: boolean): JoinEffect {
     const sender = join.systemFrom
     const current = this.#note(join)
     const procWithin = within(join.procList, this.proc)
@@ -143,7 +146,9 @@ export class GatherSets {
     this.#note(join)
     if (join.failedList.includes(this.#self)) {
       // It holds me for failed: we cannot be in one ring now. Only I may say so of myself, and not by a datagram.
-      if (sender !== this.#self) this.#fail(sender, current ? { kind: 'refuses', whom: [...join.failedList] } : SILENT)
+      if (sender !== this.#self && (!wary || oldMembers.includes(sender))) {
+        this.#fail(sender, current ? { kind: 'refuses', whom: [...join.failedList] } : SILENT)
+      }
     } else if (oldMembers.includes(sender)) {
       for (const processor of join.failedList) {
         this.#fail(processor, current && processor !== sender ? { kind: 'told', by: sender } : SILENT)

@@ -27,7 +27,7 @@ import { Absent } from './absent.js'
 import { createTotemStats, type GatherReason, type TotemEvent } from './events.js'
 import { FlowControl } from './flow-control.js'
 import { type Frame, FramePool } from './frame.js'
-import { GatherSets } from './gather-sets.js'
+import { GatherSets, type JoinEffect } from './gather-sets.js'
 import type { TotemParameters } from './parameters.js'
 import { ORDINARY, ReceiveLog, WRAPPER } from './receive-log.js'
 import { fillCommitEntry, prepareMcastHeader, RETRANS_QUEUE_SIZE, Recovery } from './recovery.js'
@@ -118,6 +118,12 @@ export class SingleRing {
   #whole = false
   #newMembers: Processor[] = []
   readonly #absent = new Absent()
+  /**
+   * Until when an outsider is not believed that it holds me for failed. Two rings of one that are just coming together
+   * form new rings in an instant when each believes the last but one join of the other, and could go on like that for
+   * long: after one such belief there is a pause.
+   */
+  readonly #waryUntil = new Map<Processor, number>()
   readonly #announcedLeave = new Set<Processor>()
   readonly #sets: GatherSets
   readonly #recovery = new Recovery()
@@ -438,7 +444,7 @@ export class SingleRing {
         if (!this.#newMembers.includes(join.systemFrom) || join.ringSeq < this.#ring.seq) return
         const inRecovery = this.#state === 'recovery'
         this.#noteLeave(join)
-        if (this.#sets.hasRoomFor(join)) this.#sets.absorb(join, this.#members)
+        if (this.#sets.hasRoomFor(join)) this.#absorb(join)
         this.#log.abandonRecovery()
         this.#enterGather(inRecovery ? 'joinInRecovery' : 'joinInCommit')
         break
@@ -449,7 +455,7 @@ export class SingleRing {
   #processJoin(join: Join): void {
     this.#noteLeave(join)
     if (!this.#sets.hasRoomFor(join)) return
-    const effect = this.#sets.absorb(join, this.#members)
+    const effect = this.#absorb(join)
     if (effect === 'merged') {
       this.#enterGather('mergeDuringJoin')
       return
@@ -467,6 +473,15 @@ export class SingleRing {
       }
     }
     if (this.#state === 'operational') this.#enterGather('joinInOperational')
+  }
+
+  #absorb(join: Join): JoinEffect {
+    const sender = join.systemFrom
+    const wasFailed = this.#sets.failed.has(sender)
+    const wary = this.#now < (this.#waryUntil.get(sender) ?? Number.NEGATIVE_INFINITY)
+    const effect = this.#sets.absorb(join, this.#members, wary)
+    if (!wasFailed && this.#sets.failed.has(sender)) this.#waryUntil.set(sender, this.#now + this.#parameters.joinMs)
+    return effect
   }
 
   #noteLeave(join: Join): void {
