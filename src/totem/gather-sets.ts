@@ -29,6 +29,8 @@ export class GatherSets {
   readonly failed = new Set<Processor>()
   /** For everyone in `failed` but myself. */
   readonly grounds = new Map<Processor, Grounds>()
+  /** The grounds on which the present ring was formed without somebody. */
+  readonly #formerGrounds = new Map<Processor, Grounds>()
   readonly #consensus = new Set<Processor>()
   /** Of those in `proc`: the newest join that came of each, by its ring sequence number. */
   readonly #heard = new Map<Processor, { readonly ringSeq: number; readonly failed: readonly Processor[] }>()
@@ -48,6 +50,8 @@ export class GatherSets {
       this.proc.add(member)
       this.#heard.set(member, { ringSeq, failed: [] })
     }
+    this.#formerGrounds.clear()
+    for (const [processor, grounds] of this.grounds) this.#formerGrounds.set(processor, grounds)
     this.#nobodyFailed()
     this.#consensus.clear()
   }
@@ -151,7 +155,7 @@ export class GatherSets {
       }
     } else if (oldMembers.includes(sender)) {
       for (const processor of join.failedList) {
-        this.#fail(processor, current && processor !== sender ? { kind: 'told', by: sender } : SILENT)
+        this.#fail(processor, current && processor !== sender ? this.#groundsOfRumour(processor, sender) : SILENT)
       }
     }
     // A failed list that is not mine to believe changes nothing; an answer to it would be answered in turn, without end.
@@ -178,6 +182,12 @@ export class GatherSets {
     }
     const deaf = this.#unanswering.has(processor) && !this.#answering.has(processor)
     return deaf ? { kind: 'refuses', whom: [this.#self] } : SILENT
+  }
+
+  /** A member that has not installed the present ring still spreads what I may have told it before. */
+  #groundsOfRumour(processor: Processor, by: Processor): Grounds {
+    const former = this.#formerGrounds.get(processor)
+    return former === undefined || former.kind === 'told' ? { kind: 'told', by } : former
   }
 
   /** The grounds are those of the first time: whoever tells me later may have it from me. */

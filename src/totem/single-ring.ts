@@ -31,7 +31,7 @@ import { GatherSets, type JoinEffect } from './gather-sets.js'
 import type { TotemParameters } from './parameters.js'
 import { ORDINARY, ReceiveLog, WRAPPER } from './receive-log.js'
 import { fillCommitEntry, prepareMcastHeader, RETRANS_QUEUE_SIZE, Recovery } from './recovery.js'
-import { requestMissing, serveRequests } from './retransmission.js'
+import { requestMissing, Served, serveRequests } from './retransmission.js'
 import { SendQueue } from './send-queue.js'
 import { seqLess, seqLessOrEqual, seqNext } from './sequence.js'
 import { SORT_QUEUE_SIZE } from './sort-queue.js'
@@ -145,6 +145,7 @@ export class SingleRing {
   #aruUnchanged = 0
   #failedToReceive = false
   readonly #flow: FlowControl
+  readonly #served = new Served()
   /** The last token sent (of either kind), byte for byte, for retransmission. */
   readonly #copy: Uint8Array
   #copyLength = 0
@@ -662,6 +663,7 @@ export class SingleRing {
     this.#forwardCommitToken(token)
     this.#lastTokenSeq = ARU_BEFORE_FIRST
     this.#recovery.begin()
+    this.#served.clear()
     this.#recovery.chooseMembers(token, this.#members, this.#oldRing)
     this.#recovery.queueOldMessages(
       token,
@@ -815,7 +817,7 @@ export class SingleRing {
     if (this.#state === 'recovery') this.#forgetRecovered()
     let allowed = this.#flow.allowance(token, this.#waiting())
     if (token.retransmitCount > 0) this.#event({ kind: 'retransmitList', seqs: requestedSeqs(token) })
-    const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#lower)
+    const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#served, this.#lower)
     this.stats.mcast_retx += retransmitted
     allowed -= retransmitted
     requestMissing(token, this.#ring, queue, this.#log.aru, this.#parameters.missCountConst)
