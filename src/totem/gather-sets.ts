@@ -155,6 +155,7 @@ export class GatherSets {
       }
     } else if (oldMembers.includes(sender)) {
       for (const processor of join.failedList) {
+        if (this.#takesTheOtherSide(join, processor)) continue
         this.#fail(processor, current && processor !== sender ? this.#groundsOfRumour(processor, sender) : SILENT)
       }
     }
@@ -182,6 +183,22 @@ export class GatherSets {
     }
     const deaf = this.#unanswering.has(processor) && !this.#answering.has(processor)
     return deaf ? { kind: 'refuses', whom: [this.#self] } : SILENT
+  }
+
+  /**
+   * The sender of a join takes the side of one whom I have given up against `processor`, of two that hold each other for
+   * failed. Believing both sides would leave me with neither.
+   */
+  #takesTheOtherSide(join: Join, processor: Processor): boolean {
+    for (const givenUp of this.failed) {
+      if (join.failedList.includes(givenUp)) continue
+      if (this.#holdsForFailed(givenUp, processor) || this.#holdsForFailed(processor, givenUp)) return true
+    }
+    return false
+  }
+
+  #holdsForFailed(processor: Processor, other: Processor): boolean {
+    return this.#heard.get(processor)?.failed.includes(other) ?? false
   }
 
   /** A member that has not installed the present ring still spreads what I may have told it before. */
