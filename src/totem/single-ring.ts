@@ -58,8 +58,10 @@ const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
  * to come. Only a forged token does that, and it would go round for ever.
  */
 const STALLED_RECOVERY_VISITS = 100
-/** Calls for those who are absent, in the time that a loss of the token and the agreement after it take. */
+/** Calls for those who are absent, in the time that a loss of the token and the agreement after it take (a round). */
 const CALLS_PER_ROUND = 4
+/** Rounds after which whoever is absent is let in whatever the grounds were: with three nodes' defaults eight minutes. */
+const PATIENCE_ROUNDS = 64
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 
@@ -432,7 +434,7 @@ export class SingleRing {
         if (join.failedList.includes(this.#self)) return
         if (this.#members.includes(join.systemFrom)) {
           if (join.ringSeq < this.#ring.seq) return
-        } else if (!this.#whole || !this.#absent.admitsJoin(join, this.#members)) {
+        } else if (!this.#whole || !this.#absent.admitsJoin(join, this.#members, this.#now)) {
           return
         }
         this.#processJoin(join)
@@ -748,7 +750,7 @@ export class SingleRing {
 
     this.#log.install()
     this.#lastAru = this.#firstSeq
-    this.#absent.formed(this.#sets.grounds)
+    this.#absent.formed(this.#sets.grounds, this.#now + PATIENCE_ROUNDS * this.#roundMs())
     if (this.#absent.size > 0) this.#timers.start('call', this.#now + this.#callMs())
     this.#sets.installed(this.#members, this.#ring.seq)
 
@@ -1007,7 +1009,7 @@ export class SingleRing {
         this.#drop()
         return
       }
-      if (!this.#absent.admits(sender, this.#members)) {
+      if (!this.#absent.admits(sender, this.#members, this.#now)) {
         this.#drop()
         return
       }
@@ -1077,7 +1079,7 @@ export class SingleRing {
     if (this.#state === 'operational') {
       if (!this.#whole) return
       const asked = message.targetNodeId === this.#nodeId && this.#absent.waitsForMe(message.systemFrom)
-      if (!asked && !this.#absent.admits(message.systemFrom, this.#members)) return
+      if (!asked && !this.#absent.admits(message.systemFrom, this.#members, this.#now)) return
       if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
     } else if (this.#state === 'gather') {
       if (this.#isKnownInGather(message.systemFrom)) return
@@ -1106,7 +1108,12 @@ export class SingleRing {
   }
 
   #callMs(): number {
-    return (this.#parameters.tokenTimeoutMs + this.#parameters.consensusMs) / CALLS_PER_ROUND
+    return this.#roundMs() / CALLS_PER_ROUND
+  }
+
+  /** The time that a loss of the token and the agreement after it take. */
+  #roundMs(): number {
+    return this.#parameters.tokenTimeoutMs + this.#parameters.consensusMs
   }
 
   #startTokenRetransmit(): void {
