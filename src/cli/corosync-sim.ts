@@ -13,12 +13,14 @@ import {
 } from '../sim/scenario.js'
 import { formatFailure, formatStoryLine } from '../sim/trace.js'
 import { runCampaign } from './campaign.js'
+import { check } from './check.js'
 
 const DEFAULT_STATE_FILE = '.campaign/state.json'
 const DEFAULT_LAST_SEED = 100_000
 
 const USAGE = `usage: corosync-sim run [--seeds A..B] [options]     run scenarios, one line per failure
        corosync-sim replay SEED [options]           tell what happens in one
+       corosync-sim check TRACE...                  judge recordings of real rings
 
 options of both:
   --nodes N or A..B   size of the clusters (${SMALLEST_CLUSTER} to ${LARGEST_CLUSTER}; chosen by the seed)
@@ -32,7 +34,8 @@ options of run:
 options of replay:
   --debug             also the debug lines of the nodes' logs
 
-exit status: 0 every scenario kept every property, 1 some did not, 2 the command line is wrong
+exit status: 0 every scenario or recording kept every property, 1 some did not,
+             2 the command line is wrong, or a recording cannot be read
 `
 
 class UsageError extends Error {}
@@ -75,6 +78,14 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (command === 'replay') {
     if (rest.length !== 1) throw new UsageError('replay takes one seed')
     return replay(whole('the seed', rest[0]!, 0, Number.MAX_SAFE_INTEGER), scenario, values.debug ?? false)
+  }
+  if (command === 'check') {
+    if (rest.length === 0) throw new UsageError('check takes recordings')
+    return check(
+      rest,
+      line => process.stdout.write(`${line}\n`),
+      line => process.stderr.write(`corosync-sim: ${line}\n`),
+    )
   }
   throw new UsageError(command === undefined ? 'what shall be done?' : `there is no command '${command}'`)
 }
