@@ -162,7 +162,10 @@ class GroupJudge {
         this.#counts.messages++
         this.#judgeOrigin(member, message)
         let known = seen.get(message.sender)
-        if (known === undefined) seen.set(message.sender, (known = { counters: new Set(), next: message.counter }))
+        if (known === undefined) {
+          known = { counters: new Set(), next: message.counter }
+          seen.set(message.sender, known)
+        }
         const what = `message ${message.counter} of ${message.sender}, in ring ${epoch.ring}`
         if (known.counters.has(message.counter)) this.#fail('B2', member, message.t, `delivered twice: ${what}`)
         else if (message.counter < known.next)
