@@ -2,11 +2,12 @@
 // sees, and sends when told to. In: options, signals. Out: a recording, and 0 when it ended in order, 3 when the daemon
 // cannot be used or has gone.
 
+import { REASON_NAMES } from '../recorder/format.js'
 import { createLoadMessage, loadMessageBytes } from '../recorder/load-message.js'
-import { MemberRecorder } from '../recorder/member-recorder.js'
+import { MemberRecorder, type RecordedChange } from '../recorder/member-recorder.js'
 import { EventPoll } from '../sys/epoll.js'
 import { Epoll } from '../sys/layout.js'
-import { CpgLibrary, CpgLibraryError, CsCode } from '../sys/libcpg.js'
+import { CpgLibrary, type CpgLibraryAddress, CpgLibraryError, CsCode } from '../sys/libcpg.js'
 
 export interface RecordOptions {
   readonly group: string
@@ -102,7 +103,7 @@ class Member {
           message: (nodeId, pid, bytes) => this.#recorder?.message(nodeId, pid, bytes),
           ring: (ring, members) => this.#recorder?.ring(ring, members),
           membership: (members, left, joined) => {
-            this.#recorder?.membership(members, left, joined)
+            this.#recorder?.membership(members, left.map(withReason), joined.map(withReason))
             const own = (entry: { nodeId: number; pid: number }) =>
               entry.nodeId === this.#nodeId && entry.pid === process.pid
             this.#joined = members.some(own)
@@ -146,6 +147,10 @@ class Member {
     this.#due += 1000 / perSecond
     if (this.#due < now - STALL_MS) this.#due = now
   }
+}
+
+function withReason({ nodeId, pid, reason }: CpgLibraryAddress): RecordedChange {
+  return { nodeId, pid, reason: REASON_NAMES[reason] ?? 'undefined' }
 }
 
 function pause(ms: number): Promise<void> {

@@ -8,18 +8,18 @@ import {
   encodeHeader,
   type MemberEvent,
   type MemberReason,
-  REASON_NAMES,
   type ReasonName,
 } from './format.js'
 import { readLoadCounter } from './load-message.js'
 import { hashBytes } from './payload-hash.js'
 import { TraceFile } from './trace-file.js'
 
-/** `reason`: CPG_REASON_*. */
-export interface RecordedAddress {
+export interface RecordedMember {
   readonly nodeId: number
   readonly pid: number
-  readonly reason: number
+}
+export interface RecordedChange extends RecordedMember {
+  readonly reason: ReasonName
 }
 
 export interface MemberRecorderOptions {
@@ -53,9 +53,9 @@ export class MemberRecorder {
   }
 
   membership(
-    members: readonly { readonly nodeId: number; readonly pid: number }[],
-    left: readonly RecordedAddress[],
-    joined: readonly RecordedAddress[],
+    members: readonly RecordedMember[],
+    left: readonly RecordedChange[],
+    joined: readonly RecordedChange[],
   ): void {
     this.#write({
       t: this.#t(),
@@ -94,14 +94,10 @@ function payloadOf(bytes: Uint8Array): { readonly hash: number; readonly bytes: 
   return { hash: hashBytes(bytes, 0, bytes.length), bytes: bytes.length }
 }
 
-function nameOf({ nodeId, pid }: { readonly nodeId: number; readonly pid: number }): string {
+function nameOf({ nodeId, pid }: RecordedMember): string {
   return `${nodeId}:${pid}`
 }
 
-function withReason(address: RecordedAddress): MemberReason {
-  return { member: nameOf(address), reason: reasonName(address.reason) }
-}
-
-function reasonName(reason: number): ReasonName {
-  return REASON_NAMES[reason] ?? 'undefined'
+function withReason(change: RecordedChange): MemberReason {
+  return { member: nameOf(change), reason: change.reason }
 }

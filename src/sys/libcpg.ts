@@ -91,6 +91,10 @@ function load(): Library {
   return loaded
 }
 
+type Pointer = bigint | null
+/** Sizes come as either. */
+type Count = number | bigint
+
 /** One connection to the daemon of this host. */
 export class CpgLibrary {
   readonly nodeId: number
@@ -175,11 +179,11 @@ export class CpgLibrary {
 
   #register(listener: CpgLibraryListener): bigint[] {
     const { decode } = this.#binding
-    const bytesAt = (pointer: bigint | null, length: number): Uint8Array =>
+    const bytesAt = (pointer: Pointer, length: number): Uint8Array =>
       pointer === null || length === 0 ? new Uint8Array(0) : decode(pointer, 'uint8_t', length)
-    const wordsAt = (pointer: bigint | null, count: number): Uint32Array =>
+    const wordsAt = (pointer: Pointer, count: number): Uint32Array =>
       pointer === null || count === 0 ? new Uint32Array(0) : decode(pointer, 'uint32_t', count)
-    const addressesAt = (pointer: bigint | null, count: number): CpgLibraryAddress[] => {
+    const addressesAt = (pointer: Pointer, count: number): CpgLibraryAddress[] => {
       const words = wordsAt(pointer, count * ADDRESS_WORDS)
       return Array.from({ length: count }, (_, i) => {
         const [nodeId, pid, reason] = words.subarray(i * ADDRESS_WORDS)
@@ -194,16 +198,14 @@ export class CpgLibrary {
         this.#failure ??= error
       }
     }
-    type Pointer = bigint | null
-    type Count = number | bigint
+    const { register } = this.#binding
     return [
-      this.#binding.register(
+      register(
+        (_handle: bigint, _group: Pointer, nodeId: number, pid: number, buf: Pointer, length: Count) =>
+          guarded(() => listener.message(nodeId, pid, bytesAt(buf, Number(length)))),
         'cpg_deliver *',
-        (_handle: bigint, _group: Pointer, node: number, pid: number, buf: Pointer, len: Count) =>
-          guarded(() => listener.message(node, pid, bytesAt(buf, Number(len)))),
       ),
-      this.#binding.register(
-        'cpg_membership *',
+      register(
         (
           _handle: bigint,
           _group: Pointer,
@@ -221,11 +223,12 @@ export class CpgLibrary {
               addressesAt(joined, Number(c)),
             ),
           ),
+        'cpg_membership *',
       ),
-      this.#binding.register(
-        'cpg_ring *',
+      register(
         (_handle: bigint, ring: { nodeid: number; seq: Count }, count: number, members: Pointer) =>
           guarded(() => listener.ring({ nodeId: ring.nodeid, seq: Number(ring.seq) }, [...wordsAt(members, count)])),
+        'cpg_ring *',
       ),
     ]
   }

@@ -71,7 +71,7 @@ export interface CallbackBinding {
   /** A type of functions, as a C declaration. */
   proto(declaration: string): unknown
   /** The address of a function of such a type. It may be called on this thread only, during calls into the library. */
-  register(type: string, callback: (...args: never[]) => void): bigint
+  register(callback: (...args: never[]) => void, type: string): bigint
   unregister(callback: bigint): void
   /** A copy of numbers in memory. */
   decode(pointer: bigint, type: 'uint8_t', count: number): Uint8Array
