@@ -37,8 +37,10 @@ export function report(verdicts: readonly Verdict[]): string[] {
     for (const { property, title, judged, unit, notJudged } of verdict.properties) {
       const found = verdict.violations.filter(violation => violation.property === property).length
       const outcome = found > 0 ? `${found} violation${found > 1 ? 's' : ''}` : judged > 0 ? 'kept' : 'not judged'
-      const rest = notJudged.length > 0 ? `; not judged: ${notJudged.join(', ')}` : ''
-      lines.push(`  ${property}  ${title.padEnd(23)} ${outcome.padEnd(13)} ${judged} ${unit}${rest}`)
+      const looked = judged > 0 ? [`${judged} ${unit}`] : notJudged.length > 0 ? [] : [`no ${unit}`]
+      const rest =
+        notJudged.length > 0 && outcome !== 'not judged' ? [`not judged: ${notJudged.join(', ')}`] : notJudged
+      lines.push(`  ${property}  ${title.padEnd(23)} ${outcome.padEnd(13)} ${[...looked, ...rest].join('; ')}`)
     }
     const { violations } = verdict
     for (const { property, where, t, text } of violations.slice(0, SHOWN_MAX)) {

@@ -100,7 +100,9 @@ export function historiesOf(lives: readonly EngineLife[], remark: (text: string)
     const lost = life.events.reduce((sum, event) => sum + (event.event === 'gap' ? event.lost : 0), 0)
     const gaps = life.events.filter(({ event }) => event === 'gap').length
     if (gaps > 0)
-      remark(`${life.place}: ${gaps} gaps, ${lost} events were lost; judged again from the next configuration on`)
+      remark(
+        `${life.place}: ${gaps} gap${gaps > 1 ? 's' : ''}, ${lost} events were lost; judged again from the next configuration on`,
+      )
     if (isCutOff(life)) {
       const half = life.halfLine ? ' in the middle of a line' : ''
       remark(`${life.place}: cut off${half} after ${life.events.length} events${lastRing(life)}`)
