@@ -83,7 +83,11 @@ function recordingOf(path: string, nodeId: number, log: (record: LogRecord) => v
       subsystem: 'MAIN',
       message: `Recording to ${path} has ended. ${error.message}`,
     })
-  return new EngineRecording({ path, nodeId, onError })
+  try {
+    return new EngineRecording({ path, nodeId, onError })
+  } catch (error) {
+    throw new EngineError(`cannot record to ${path}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function setupOf(configuration: Configuration, options: StartOptions): ExecutiveSetup {

@@ -183,10 +183,9 @@ function findObstacle(
 function record(path: string, nodeId: number, logger: Logger): EngineRecording {
   const onError = (error: Error): void =>
     logger.log('error', 'MAIN', `Recording to ${path} has ended. ${errorText(error)}.`)
+  logger.log('notice', 'MAIN', `Recording the ring to ${path}`)
   try {
-    const recording = new EngineRecording({ path, nodeId, onError })
-    logger.log('notice', 'MAIN', `Recording the ring to ${path}`)
-    return recording
+    return new EngineRecording({ path, nodeId, onError })
   } catch (error) {
     logger.log('error', 'MAIN', `Cannot record to ${path}. ${errorText(error)}.`)
     return exitWithStatus(ExitCode.RECORDING, logger)

@@ -9,8 +9,7 @@ import type { SimNode, SimNodeFactory } from '../../src/sim/sim-node.js'
 import { createGeneration3 } from '../../src/wire/generation3.js'
 import { livesOf, type Recording, recordRun } from '../support/recorded-run.js'
 
-const SEEDS = 25
-/** Distinct judgements of runs with some nodes taken out. */
+const SEEDS = 12
 const PARTIAL_SEEDS = 10
 
 function judgeRun(traces: readonly Recording[]) {
