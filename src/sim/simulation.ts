@@ -3,6 +3,7 @@
 // quiet. In: a scenario and a way to make nodes. Out: a result with a hash over everything that happened.
 
 import type { LogLevel, Subsystem } from '../log/types.js'
+import { hashBytes } from '../recorder/payload-hash.js'
 import type { ConfigurationChange, RingIdentity, TotemObserver, TotemState } from '../totem/types.js'
 import type { WireGeneration } from '../wire/generation.js'
 import { Checker } from './checker/checker.js'
@@ -15,7 +16,7 @@ import { Network } from './network.js'
 import { Prng } from './prng.js'
 import type { Scenario } from './scenario.js'
 import type { SimNodeFactory } from './sim-node.js'
-import { hashBytes, type StoryTeller, TraceHash } from './trace.js'
+import { type StoryTeller, TraceHash } from './trace.js'
 import { ProgramWorkload } from './workload/programs.js'
 import { RawWorkload } from './workload/raw.js'
 import type { Workload } from './workload/types.js'

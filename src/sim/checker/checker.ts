@@ -6,7 +6,16 @@ import type { ConfigurationChange, RingIdentity } from '../../totem/types.js'
 import { checkDelivered, checkNumbered } from './basic.js'
 import { checkConfigurationsAtEnd, checkEverybodyInstalled, checkRegular, checkTransitional } from './configurations.js'
 import { checkDeliveriesAtEnd, checkDeparture, checkNumbering, checkOrder, checkTransitionPlace } from './delivery.js'
-import { ascending, type Move, Process, type RingRecord, RingView, TraceModel, type Violation } from './model.js'
+import {
+  ascending,
+  type Move,
+  Process,
+  type RingRecord,
+  RingView,
+  TraceModel,
+  UNSEEN_HASH,
+  type Violation,
+} from './model.js'
 
 export class Checker {
   readonly model = new TraceModel()
@@ -60,12 +69,7 @@ export class Checker {
       ring.firstSeq = seq
     }
     const view = process.view!
-    ring.senders.push(process)
-    ring.hashes.push(hash)
-    ring.counters.push(process.numbered++)
-    ring.seen.push(view.prefix)
-    ring.firstHash.push(-1)
-    ring.firstOrigin.push(-1)
+    this.#number(ring, process, hash, view.prefix)
     view.ownNumbered++
   }
 
@@ -84,6 +88,35 @@ export class Checker {
   finish(): void {
     checkConfigurationsAtEnd(this.model)
     checkDeliveriesAtEnd(this.model)
+  }
+
+  // ---- what a recording misses -------------------------------------------------------------------------------------
+
+  /** The process goes on behind events that were not seen, with this installation, which is taken as it is. */
+  resume(index: number, ringId: RingIdentity, members: readonly number[]): void {
+    const process = this.#process(index)
+    const ring = this.model.ring(ringId)
+    if (ring.installers.length === 0) ring.members = ascending(members)
+    this.#enter(process, ring, null)
+  }
+
+  /**
+   * The next packet of a ring, numbered out of sight. `index`: a process that stands for its sender's node, of which
+   * nothing else is known.
+   */
+  numberedUnseen(index: number, ringId: RingIdentity, seq: number): void {
+    const ring = this.model.ring(ringId)
+    if (ring.senders.length === 0) ring.firstSeq = seq
+    this.#number(ring, this.#process(index), UNSEEN_HASH, 0)
+  }
+
+  #number(ring: RingRecord, process: Process, hash: number, seen: number): void {
+    ring.senders.push(process)
+    ring.hashes.push(hash)
+    ring.counters.push(process.numbered++)
+    ring.seen.push(seen)
+    ring.firstHash.push(-1)
+    ring.firstOrigin.push(-1)
   }
 
   #process(index: number): Process {
@@ -124,8 +157,12 @@ export class Checker {
     }
     move.installers.push(process)
     if (ring.installers.length === 0) ring.members = members
+    this.#enter(process, ring, left === null ? null : move)
+  }
+
+  #enter(process: Process, ring: RingRecord, into: Move | null): void {
     ring.installers.push(process)
-    process.view = new RingView(ring, left === null ? null : move)
+    process.view = new RingView(ring, into)
     process.views.set(ring, process.view)
     process.passing = null
     process.installs++

@@ -29,6 +29,11 @@ export interface Move {
   deliveredHash: number
 }
 
+/** Hash of a packet whose numbering was not seen. */
+export const UNSEEN_HASH = -1
+/** Sender of a packet of which nothing was seen at all: no node has this id. */
+export const NOBODY = 0
+
 export class RingRecord {
   readonly nodeId: number
   readonly seq: number
@@ -124,6 +129,11 @@ export class Process {
 export class TraceModel {
   readonly processes: Process[] = []
   readonly violations: Violation[] = []
+  /**
+   * What a node did on a ring may be missing from the trace: recordings of real rings are incomplete, simulations are
+   * not. Nothing follows from the absence of such events.
+   */
+  unseen: (nodeId: number, ring: RingRecord) => boolean = () => false
   /** Highest ring sequence number that each node has installed, in any incarnation. */
   readonly highestRing: Map<number, number> = new Map()
   now = 0
