@@ -2,7 +2,9 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { describeRate } from '../sim/clock.js'
 import { describeFault, FAULT_NAMES, FAULT_SETS, type FaultName, parseFaultNames } from '../sim/faults.js'
+import { describeMisconfiguration } from '../sim/misconfiguration.js'
 import { runScenario } from '../sim/run.js'
 import {
   generateScenario,
@@ -217,6 +219,10 @@ function describeScenario(scenario: Scenario): string[] {
     `token ${totem.tokenTimeoutMs} ms, consensus ${totem.consensusMs} ms; delay ${conditions.delayMs.toFixed(2)} + ` +
       `${conditions.jitterMs.toFixed(2)} ms, loss ${percent(conditions.loss)}, duplicates ${percent(conditions.duplicate)}, ` +
       `reordered ${percent(conditions.reorder)} by ${conditions.reorderMs.toFixed(1)} ms`,
+    ...(scenario.clockRates === undefined ? [] : [`clocks run at ${scenario.clockRates.map(describeRate).join(', ')}`]),
+    ...(scenario.misconfigured ?? []).map(
+      different => `${describeMisconfiguration(scenario.nodeIds, different)}; liveness is not demanded`,
+    ),
     ...scenario.faults.map(({ atMs, after, fault }) => {
       const when =
         after === undefined

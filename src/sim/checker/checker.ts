@@ -41,12 +41,17 @@ export class Checker {
     this.#process(index).alive = false
   }
 
+  /** The disk of a node that is down was damaged: the highest ring sequence number that it still knows. */
+  diskDamaged(nodeId: number, remains: number): void {
+    this.model.forget(nodeId, remains)
+  }
+
   configured(index: number, change: ConfigurationChange): void {
     const process = this.#process(index)
     const members = ascending(change.members)
-    const ring = this.model.ring(change.ring)
+    const ring = this.model.ring(change.ring, process)
     if (change.kind === 'transitional') {
-      const previous = change.previous.nodeId === 0 ? null : this.model.ring(change.previous)
+      const previous = change.previous.nodeId === 0 ? null : this.model.ring(change.previous, process)
       if (!checkTransitional(this.model, process, previous, ring, members)) return
       checkTransitionPlace(this.model, process, ring)
       this.#pass(process, ring, members)
@@ -61,7 +66,7 @@ export class Checker {
   numbered(index: number, ringId: RingIdentity, seq: number, hash: number): void {
     const process = this.#process(index)
     const model = this.model
-    const ring = model.ring(ringId)
+    const ring = model.ring(ringId, process)
     if (!checkNumbered(model, process, ring, seq)) return
     if (!checkNumbering(model, process, ring, seq)) return
     if (ring.senders.length === 0) {
@@ -76,7 +81,7 @@ export class Checker {
   delivered(index: number, ringId: RingIdentity, seq: number, originNodeId: number, hash: number): void {
     const process = this.#process(index)
     const model = this.model
-    const ring = model.ring(ringId)
+    const ring = model.ring(ringId, process)
     if (!checkDelivered(model, process, ring, seq, originNodeId, hash)) return
     const view = process.view!
     const place = ring.indexOf(seq)
