@@ -149,10 +149,12 @@ export class TraceModel {
   readonly #rings: RingIds = new RingIds(this.processes)
   #lastRing: RingRecord | null = null
 
-  /** The ring that `process` means by this id: the one it is in or was in, else the one that it is about to enter. */
+  /** The ring that `process` means by this id: one that it is in, enters or was in, else one that it may enter. */
   ring(id: RingIdentity, process: Process): RingRecord {
     const current = process.view?.ring
     if (current !== undefined && current.seq === id.seq && current.nodeId === id.nodeId) return current
+    const next = process.passing?.to
+    if (next !== undefined && next.seq === id.seq && next.nodeId === id.nodeId) return next
     const last = this.#lastRing
     if (last !== null && !this.#rings.anyReusable && last.seq === id.seq && last.nodeId === id.nodeId) return last
     let ring = this.#rings.find(id, process)

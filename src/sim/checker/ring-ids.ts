@@ -36,8 +36,8 @@ export class RingIds {
     const rings = this.#rings.get(keyOf(id))
     if (rings === undefined) return undefined
     for (const ring of rings) if (process.views.has(ring)) return ring
-    const latest = rings.at(-1)!
-    return this.#isForgotten(latest) && !mayEnter(process, latest) ? undefined : latest
+    for (const ring of rings) if (!this.#isForgotten(ring) || mayEnter(process, ring)) return ring
+    return undefined
   }
 
   /** Which use of the id the next ring of it is, from 1. */
@@ -85,11 +85,12 @@ export class RingIds {
 }
 
 /**
- * Whether a process can be entering a ring whose creator has forgotten it: a member that ran before it was formed. (All
- * members have committed to a ring by the time that one of them installs it, and whoever has done so refuses a later
+ * Whether a process can be entering a ring that its creator's node has forgotten: a member that ran before it was formed.
+ * (All members have committed to a ring by the time that one of them installs it, and whoever has done so refuses a later
  * ring of the same number.)
  */
 function mayEnter(process: Process, ring: RingRecord): boolean {
+  if (process.nodeId === ring.nodeId) return process.index === ring.creator
   return process.index < ring.bornAt && ring.members.includes(process.nodeId)
 }
 
