@@ -29,7 +29,8 @@ const USAGE = `usage: corosync-sim run [--seeds A..B] [options]     run scenario
 
 options of both:
   --nodes N or A..B   size of the clusters (${SMALLEST_CLUSTER} to ${LARGEST_CLUSTER}; chosen by the seed)
-  --faults SET        comma-separated: ${FAULT_NAMES.join(', ')},
+  --faults SET        comma-separated: ${FAULT_NAMES.slice(0, 10).join(', ')},
+                      ${FAULT_NAMES.slice(10).join(', ')},
                       or a set: ${Object.keys(FAULT_SETS).join(', ')} (all)
   --engine KIND       node: whole nodes; ring: the single-ring protocol alone (chosen by the seed)
 options of run:
