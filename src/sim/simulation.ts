@@ -46,7 +46,7 @@ export interface RunResult {
   /** After the end of the faults: time until the last installation, and the most that one node had. */
   readonly settleMs: number
   readonly settleChanges: number
-  /** False when the cluster did not settle and did not have to: a node is misconfigured, or two rings shared an id. */
+  /** False when the run had no orderly end and needed none: a node is misconfigured, or two rings shared an id. */
   readonly settled: boolean
 }
 
@@ -137,13 +137,16 @@ export class Simulation implements FaultTarget, HostEvents {
       this.#settle()
       this.#stayQuiet()
       this.#drain()
-      if (!this.#failed && !this.#unsettled) {
+      if (!this.#over) {
         this.checker.finish()
         this.groups.finish()
       }
     } catch (error) {
       if (!(error instanceof Error)) throw error
       this.#fail('exception', 0, error.stack ?? error.message)
+    }
+    for (const { property, text } of this.checker.model.excused) {
+      this.tell(this.now, `${property} is not demanded after two rings shared an id: ${text}`)
     }
     return {
       seed: this.scenario.seed,
@@ -157,7 +160,7 @@ export class Simulation implements FaultTarget, HostEvents {
       installations: this.checker.model.processes.reduce((sum, process) => sum + process.installs, 0),
       settleMs: Math.max(0, this.#lastInstallMs - this.scenario.faultEndMs),
       settleChanges: Math.max(0, ...this.#changes),
-      settled: !this.#unsettled,
+      settled: !this.#unsettled && this.checker.model.excused.length === 0,
     }
   }
 
@@ -174,7 +177,7 @@ export class Simulation implements FaultTarget, HostEvents {
   }
 
   #endFaults(): void {
-    if (this.#failed) return
+    if (this.#over) return
     const { stayDown } = this.scenario
     this.faulty = false
     this.#idShared = this.checker.model.sharesId
@@ -197,7 +200,7 @@ export class Simulation implements FaultTarget, HostEvents {
     const slowest = Math.min(1, ...(this.scenario.clockRates ?? []))
     const stableMs = (STABLE_TOKENS * totem.tokenTimeoutMs) / slowest
     this.#lastInstallMs = Math.max(this.#lastInstallMs, faultEndMs)
-    while (!this.#failed) {
+    while (!this.#over) {
       const stableAt = this.#lastInstallMs + stableMs
       if (this.#lastInstallMs - faultEndMs > settleMs || (this.now >= faultEndMs + settleMs && !this.#isWhole())) {
         this.#missed('L1', `not settled ${settleMs} ms after the end of the faults: ${this.#standing()}`)
@@ -228,7 +231,7 @@ export class Simulation implements FaultTarget, HostEvents {
     const end = this.now + DRAIN_MS
     do {
       this.#runUntil(this.now + DRAIN_POLL_MS)
-    } while (!this.#failed && this.now < end && !(this.workload.isDrained() && this.#isEven()))
+    } while (!this.#over && this.now < end && !(this.workload.isDrained() && this.#isEven()))
     if (this.#over) return
     // What the last one delivered, the others deliver within a rotation.
     this.#expectUnchanged()
@@ -257,14 +260,15 @@ export class Simulation implements FaultTarget, HostEvents {
     return this.checker.violations.length > 0
   }
 
+  /** Nothing more can be learned from this run. */
   get #over(): boolean {
-    return this.#failed || this.#unsettled
+    return this.#failed || this.#unsettled || this.checker.model.excused.length > 0
   }
 
   #runUntil(end: number): void {
     const { queue, hosts } = this
-    const violations = this.checker.violations
-    while (violations.length === 0) {
+    const { violations, excused } = this.checker.model
+    while (violations.length === 0 && excused.length === 0) {
       let time = queue.nextTime()
       let due = -1
       for (let i = 0; i < hosts.length; i++) {
@@ -281,7 +285,7 @@ export class Simulation implements FaultTarget, HostEvents {
       if (due >= 0) hosts[due]!.expire(time)
       else this.#dispatch(time)
     }
-    if (violations.length === 0) this.now = Math.max(this.now, end)
+    if (!this.#over) this.now = Math.max(this.now, end)
   }
 
   #dispatch(now: number): void {
@@ -437,7 +441,7 @@ export class Simulation implements FaultTarget, HostEvents {
       this.#changes[host.index]!++
       this.#idShared ||= this.checker.model.sharesId
     }
-    if (!this.#failed) this.groups.installed(this.#process(host))
+    if (!this.#over) this.groups.installed(this.#process(host))
   }
 
   // ---- looking at the whole ----------------------------------------------------------------------------------------

@@ -171,6 +171,7 @@ export class Checker {
     process.views.set(ring, process.view)
     process.passing = null
     process.installs++
+    this.model.entangle(ring)
     const highest = this.model.highestRing.get(process.nodeId) ?? -1
     if (ring.seq > highest) this.model.highestRing.set(process.nodeId, ring.seq)
   }

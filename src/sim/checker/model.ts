@@ -116,6 +116,8 @@ export class Process {
   readonly nodeId: number
   /** Ended: crashed or left. */
   alive = true
+  /** Stood in one of two rings of the same id while both were lived in, or in a ring with somebody who had. */
+  entangled = false
   /** The regular configuration last installed, or the one that the present transitional configuration leads away from. */
   view: RingView | null = null
   readonly views: Map<RingRecord, RingView> = new Map()
@@ -143,17 +145,22 @@ export class TraceModel {
    * not. Nothing follows from the absence of such events.
    */
   unseen: (nodeId: number, ring: RingRecord) => boolean = () => false
+  /** What entangled processes did wrong: nothing can be demanded of them. */
+  readonly excused: Violation[] = []
   /** Highest ring sequence number that each node has installed and not forgotten, in any incarnation. */
   readonly highestRing: Map<number, number> = new Map()
   now = 0
   readonly #rings: RingIds = new RingIds(this.processes)
   #lastRing: RingRecord | null = null
 
-  /** The ring that `process` means by this id: one that it is in, enters or was in, else one that it may enter. */
-  ring(id: RingIdentity, process: Process): RingRecord {
-    const current = process.view?.ring
+  /**
+   * The ring that `process` means by this id: one that it is in, enters or was in, else one that it may enter. Without a
+   * process: the ring that had the id last.
+   */
+  ring(id: RingIdentity, process?: Process): RingRecord {
+    const current = process?.view?.ring
     if (current !== undefined && current.seq === id.seq && current.nodeId === id.nodeId) return current
-    const next = process.passing?.to
+    const next = process?.passing?.to
     if (next !== undefined && next.seq === id.seq && next.nodeId === id.nodeId) return next
     const last = this.#lastRing
     if (last !== null && !this.#rings.anyReusable && last.seq === id.seq && last.nodeId === id.nodeId) return last
@@ -177,13 +184,26 @@ export class TraceModel {
     this.#rings.forget(nodeId, remains)
   }
 
-  /** Whether two processes that live stand in different rings of one id: neither can notice the other. */
+  /** Whether two rings of one id are lived in: neither can notice the other. */
   get sharesId(): boolean {
-    return this.#rings.sharedByLiving()
+    return this.#rings.shared
+  }
+
+  /**
+   * Somebody has installed `ring`. Where another ring of its id is lived in, packets and tokens of the one are taken for
+   * those of the other: those who stand in either are entangled, and so is whoever is in a ring with such a one later.
+   */
+  entangle(ring: RingRecord): void {
+    if (!this.#rings.anyReusable) return
+    const rings = this.#rings.livedIn(ring)
+    if (rings.length > 1) for (const { installers } of rings) for (const one of installers) one.entangled = true
+    if (ring.installers.some(({ entangled }) => entangled)) for (const one of ring.installers) one.entangled = true
   }
 
   fail(property: string, process: Process, text: string): void {
-    this.violations.push({ property, time: this.now, nodeId: process.nodeId, text })
+    const violation = { property, time: this.now, nodeId: process.nodeId, text }
+    if (process.entangled) this.excused.push(violation)
+    else this.violations.push(violation)
   }
 }
 

@@ -32,9 +32,9 @@ export class RingIds {
   }
 
   /** The ring that `process` means; undefined when it is about to enter one that nobody has been in. */
-  find(id: RingIdentity, process: Process): RingRecord | undefined {
+  find(id: RingIdentity, process: Process | undefined): RingRecord | undefined {
     const rings = this.#rings.get(keyOf(id))
-    if (rings === undefined) return undefined
+    if (rings === undefined || process === undefined) return rings?.at(-1)
     for (const ring of rings) if (process.views.has(ring)) return ring
     for (const ring of rings) if (!this.#isForgotten(ring) || mayEnter(process, ring)) return ring
     return undefined
@@ -55,20 +55,22 @@ export class RingIds {
     if (rings.length === 2) this.#reused.push(rings)
   }
 
-  /** Whether two living processes stand in different rings of one id. */
-  sharedByLiving(): boolean {
-    return this.#reused.some(rings => {
-      const occupied = rings.filter(ring => ring.installers.some(({ alive, view }) => alive && view?.ring === ring))
-      return occupied.length > 1
-    })
+  /** The rings under an id of this ring, itself included, in which somebody alive stands. */
+  livedIn(id: RingIdentity): RingRecord[] {
+    return (this.#rings.get(keyOf(id)) ?? []).filter(isLivedIn)
+  }
+
+  /** Whether two rings of one id are lived in. */
+  get shared(): boolean {
+    return this.#reused.some(rings => rings.filter(isLivedIn).length > 1)
   }
 
   /**
    * The incarnation of the representative that formed a ring first heard of now. One that has installed nothing yet has
    * formed nothing: every node begins alone. Then it was the one before, and its ring outlived it.
    */
-  creatorOf(id: RingIdentity, process: Process): number {
-    if (process.nodeId === id.nodeId) return process.index
+  creatorOf(id: RingIdentity, process: Process | undefined): number {
+    if (process?.nodeId === id.nodeId) return process.index
     for (let index = this.#processes.length - 1; index >= 0; index--) {
       const candidate = this.#processes[index]!
       if (candidate.nodeId === id.nodeId && candidate.installs > 0) return index
@@ -92,6 +94,10 @@ export class RingIds {
 function mayEnter(process: Process, ring: RingRecord): boolean {
   if (process.nodeId === ring.nodeId) return process.index === ring.creator
   return process.index < ring.bornAt && ring.members.includes(process.nodeId)
+}
+
+function isLivedIn(ring: RingRecord): boolean {
+  return ring.installers.some(({ alive, view }) => alive && view?.ring === ring)
 }
 
 function keyOf(id: RingIdentity): string {
