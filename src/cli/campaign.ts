@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { FAULT_NAMES } from '../sim/faults.js'
 import type { ScenarioOptions } from '../sim/scenario.js'
 import type { Task, TaskResult } from './campaign-worker.js'
 
@@ -65,7 +66,7 @@ function writeState(file: string, state: StateFile): void {
 export function campaignKey(options: CampaignOptions): string {
   const { nodes, faults, engine } = options.scenario
   const size = nodes === undefined ? 'any' : typeof nodes === 'number' ? `${nodes}` : nodes.join('..')
-  return `from ${options.firstSeed} nodes ${size} faults ${faults?.join(',') ?? 'all'} engine ${engine ?? 'any'}`
+  return `from ${options.firstSeed} nodes ${size} faults ${(faults ?? FAULT_NAMES).join(',')} engine ${engine ?? 'any'}`
 }
 
 function freshRecord(next: number): CampaignRecord {

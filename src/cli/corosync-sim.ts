@@ -2,7 +2,9 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { describeRate } from '../sim/clock.js'
 import { describeFault, FAULT_NAMES, FAULT_SETS, type FaultName, parseFaultNames } from '../sim/faults.js'
+import { describeMisconfiguration } from '../sim/misconfiguration.js'
 import { runScenario } from '../sim/run.js'
 import {
   generateScenario,
@@ -13,16 +15,22 @@ import {
 } from '../sim/scenario.js'
 import { formatFailure, formatStoryLine } from '../sim/trace.js'
 import { runCampaign } from './campaign.js'
+import { check } from './check.js'
+import { LEAST_LOAD_BYTES, MOST_LOAD_BYTES, MOST_LOAD_PER_SECOND, record } from './record.js'
 
 const DEFAULT_STATE_FILE = '.campaign/state.json'
 const DEFAULT_LAST_SEED = 100_000
+const DEFAULT_LOAD_BYTES = 1000
 
 const USAGE = `usage: corosync-sim run [--seeds A..B] [options]     run scenarios, one line per failure
        corosync-sim replay SEED [options]           tell what happens in one
+       corosync-sim check TRACE...                  judge recordings of real rings
+       corosync-sim record --group G --out FILE     record a group of this host's daemon, as a member of it
 
 options of both:
   --nodes N or A..B   size of the clusters (${SMALLEST_CLUSTER} to ${LARGEST_CLUSTER}; chosen by the seed)
-  --faults SET        comma-separated: ${FAULT_NAMES.join(', ')},
+  --faults SET        comma-separated: ${FAULT_NAMES.slice(0, 10).join(', ')},
+                      ${FAULT_NAMES.slice(10).join(', ')},
                       or a set: ${Object.keys(FAULT_SETS).join(', ')} (all)
   --engine KIND       node: whole nodes; ring: the single-ring protocol alone (chosen by the seed)
 options of run:
@@ -31,8 +39,12 @@ options of run:
   --resume [FILE]     go on where FILE (${DEFAULT_STATE_FILE}) says, and keep the count there
 options of replay:
   --debug             also the debug lines of the nodes' logs
+options of record, which ends in order on TERM and INT, and stops sending on USR2:
+  --load N            send N messages a second (none)
+  --bytes M           of up to M bytes each (1000)
 
-exit status: 0 every scenario kept every property, 1 some did not, 2 the command line is wrong
+exit status: 0 every scenario or recording kept every property, 1 some did not,
+             2 the command line is wrong, or a recording cannot be read or written, 3 the daemon cannot be used
 `
 
 class UsageError extends Error {}
@@ -76,6 +88,28 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     if (rest.length !== 1) throw new UsageError('replay takes one seed')
     return replay(whole('the seed', rest[0]!, 0, Number.MAX_SAFE_INTEGER), scenario, values.debug ?? false)
   }
+  if (command === 'check') {
+    if (rest.length === 0) throw new UsageError('check takes recordings')
+    return check(
+      rest,
+      line => process.stdout.write(`${line}\n`),
+      line => process.stderr.write(`corosync-sim: ${line}\n`),
+    )
+  }
+  if (command === 'record') {
+    const { group, out, load, bytes } = values
+    if (rest.length > 0) throw new UsageError(`record takes no '${rest[0]}'`)
+    if (group === undefined || out === undefined) throw new UsageError('record needs --group and --out')
+    return record(
+      {
+        group,
+        path: out,
+        perSecond: load === undefined ? 0 : whole('--load', load, 1, MOST_LOAD_PER_SECOND),
+        maxBytes: bytes === undefined ? DEFAULT_LOAD_BYTES : whole('--bytes', bytes, LEAST_LOAD_BYTES, MOST_LOAD_BYTES),
+      },
+      line => process.stderr.write(`corosync-sim: ${line}\n`),
+    )
+  }
   throw new UsageError(command === undefined ? 'what shall be done?' : `there is no command '${command}'`)
 }
 
@@ -95,6 +129,10 @@ function readArguments(argv: readonly string[]) {
         jobs: { type: 'string' },
         resume: { type: 'string' },
         debug: { type: 'boolean' },
+        group: { type: 'string' },
+        out: { type: 'string' },
+        load: { type: 'string' },
+        bytes: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -182,6 +220,10 @@ function describeScenario(scenario: Scenario): string[] {
     `token ${totem.tokenTimeoutMs} ms, consensus ${totem.consensusMs} ms; delay ${conditions.delayMs.toFixed(2)} + ` +
       `${conditions.jitterMs.toFixed(2)} ms, loss ${percent(conditions.loss)}, duplicates ${percent(conditions.duplicate)}, ` +
       `reordered ${percent(conditions.reorder)} by ${conditions.reorderMs.toFixed(1)} ms`,
+    ...(scenario.clockRates === undefined ? [] : [`clocks run at ${scenario.clockRates.map(describeRate).join(', ')}`]),
+    ...(scenario.misconfigured ?? []).map(
+      different => `${describeMisconfiguration(scenario.nodeIds, different)}; liveness is not demanded`,
+    ),
     ...scenario.faults.map(({ atMs, after, fault }) => {
       const when =
         after === undefined

@@ -29,9 +29,9 @@ export async function main(args: readonly string[]): Promise<void> {
     options,
     environment: process.env,
     foregroundArguments: [process.argv[1] ?? '', '-f', ...args],
-    startExecutive: (configuration, filter, listener) => {
+    startExecutive: (configuration, filter, listener, recording) => {
       const { stateDir, scheduling } = configuration
-      return startExecutive(executiveSetup(configuration, filter, { stateDir, scheduling }), listener)
+      return startExecutive(executiveSetup(configuration, filter, { stateDir, scheduling }), listener, recording)
     },
   })
 }

@@ -7,6 +7,8 @@ import type { LogRecord } from '../log/record.js'
 import type { LogSink } from '../log/types.js'
 import { ClusterNode } from '../node/node.js'
 import type { DrivenNode } from '../node/types.js'
+import { EngineRecorder } from '../recorder/engine-recorder.js'
+import type { EngineRecording } from '../recorder/engine-recording.js'
 import { DgramDriver } from './dgram-driver.js'
 import { EngineError } from './errors.js'
 import { InlineLink } from './inline-link.js'
@@ -20,6 +22,7 @@ export function createDgramLink(
   setup: ExecutiveSetup,
   listener: EngineListener,
   log: (record: LogRecord) => void,
+  recording: EngineRecording | undefined,
 ): EngineLink {
   const filter = new LogFilter(setup.logFilter)
   const sink: LogSink = (level, subsystem, message) => {
@@ -31,6 +34,8 @@ export function createDgramLink(
     over = true
     await driver.close()
     ringId.close()
+    if (error === undefined) recording?.end('left')
+    else recording?.end('failed', error.message)
     listener.ended(error)
   }
   const ringId = openRingIdStore(setup)
@@ -43,7 +48,11 @@ export function createDgramLink(
       leave().then(() => end(new EngineError(`the node has left: ${reason}`)))
     },
   })
-  const node = new ClusterNode({ config, output: driver.output, random: Math.random })
+  const observer =
+    recording === undefined
+      ? undefined
+      : new EngineRecorder(recording.memory, () => performance.timeOrigin + performance.now())
+  const node = new ClusterNode({ config, output: driver.output, random: Math.random, observer })
 
   const leave = async (): Promise<void> => {
     node.prepareToLeave(performance.now())

@@ -11,6 +11,7 @@ import { listFiles, readHost, resolveHost } from '../daemon/host.js'
 import type { LogRecord } from '../log/record.js'
 import { levelRank } from '../log/settings.js'
 import type { LogLevel } from '../log/types.js'
+import { EngineRecording } from '../recorder/engine-recording.js'
 import { CsError } from '../services/errors.js'
 import { native } from '../sys/native.js'
 import { Cluster } from './cluster.js'
@@ -36,6 +37,11 @@ export interface StartOptions {
   readonly log?: (record: LogRecord) => void
   /** Least severe level that `log` gets (info). */
   readonly logLevel?: LogLevel
+  /**
+   * A file to which every packet and configuration of the ring is written, for `corosync-sim check`. Lives of a node
+   * follow each other in it. Should it become impossible to write, `log` is told and the ring goes on.
+   */
+  readonly record?: string
   /** What a group's events may take up, untaken, before the membership is ended (64 MiB). */
   readonly maxQueuedBytes?: number
 }
@@ -58,14 +64,30 @@ export async function startNode(options: StartOptions): Promise<Cluster> {
   const setup = setupOf(await configurationOf(options), options)
   const inThread = options.engine === 'dgram' || (options.engine !== 'native' && !nativeWorks())
   const log = options.log ?? (() => {})
+  const recording = options.record === undefined ? undefined : recordingOf(options.record, setup.nodeId, log)
   const cluster = new Cluster(listener =>
-    inThread ? createDgramLink(setup, listener, log) : new WorkerLink(setup, listener, log),
+    inThread ? createDgramLink(setup, listener, log, recording) : new WorkerLink(setup, listener, log, recording),
   )
   await new Promise<void>((resolve, reject) => {
     cluster.once('ring', () => resolve())
     cluster.once('end', error => reject(error ?? new EngineError('the node has left the ring')))
   })
   return cluster
+}
+
+function recordingOf(path: string, nodeId: number, log: (record: LogRecord) => void): EngineRecording {
+  const onError = (error: Error): void =>
+    log({
+      timeMs: Date.now(),
+      level: 'error',
+      subsystem: 'MAIN',
+      message: `Recording to ${path} has ended. ${error.message}`,
+    })
+  try {
+    return new EngineRecording({ path, nodeId, onError })
+  } catch (error) {
+    throw new EngineError(`cannot record to ${path}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function setupOf(configuration: Configuration, options: StartOptions): ExecutiveSetup {

@@ -5,6 +5,7 @@ import { type EmbeddedListener, Executive } from '../daemon/executive-handle.js'
 import type { ExecutiveSetup } from '../daemon/executive-setup.js'
 import type { ExecutiveEnd } from '../daemon/types.js'
 import type { LogRecord } from '../log/record.js'
+import type { EngineRecording } from '../recorder/engine-recording.js'
 import { EngineError } from './errors.js'
 import type { EngineLink, EngineListener } from './link.js'
 
@@ -22,7 +23,12 @@ export class WorkerLink implements EngineLink {
   readonly #used: SharedArrayBuffer[] = []
   #stopping = false
 
-  constructor(setup: ExecutiveSetup, listener: EngineListener, log: (record: LogRecord) => void) {
+  constructor(
+    setup: ExecutiveSetup,
+    listener: EngineListener,
+    log: (record: LogRecord) => void,
+    recording: EngineRecording | undefined,
+  ) {
     this.nodeId = setup.nodeId
     this.configuredNodeIds = setup.memberNodeIds
     let ended: () => void = () => {}
@@ -43,7 +49,7 @@ export class WorkerLink implements EngineLink {
         ended()
       },
     }
-    this.#executive = new Executive(setup, embedded)
+    this.#executive = new Executive(setup, embedded, recording)
     process.on('exit', atExit)
   }
 

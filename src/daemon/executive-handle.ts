@@ -2,6 +2,7 @@
 // embedded library both use it. In: a setup and a listener. Out: a handle. Knows nothing of what runs inside.
 
 import { Worker } from 'node:worker_threads'
+import type { EngineRecording } from '../recorder/engine-recording.js'
 import { closeFd, openEventFd, signalEventFd } from '../sys/eventfd.js'
 import type { RingIdentity } from '../totem/types.js'
 import {
@@ -37,17 +38,28 @@ export class Executive implements ExecutiveHandle {
   readonly #words: Int32Array
   readonly #wakerFd: number
   readonly #listener: ExecutiveListener & Partial<EmbeddedListener>
+  readonly #recording: EngineRecording | undefined
   #lastWord: ExecutiveEnd | undefined
   #error: Error | undefined
   #ended = false
 
-  constructor(setup: ExecutiveSetup, listener: ExecutiveListener & Partial<EmbeddedListener>) {
+  constructor(
+    setup: ExecutiveSetup,
+    listener: ExecutiveListener & Partial<EmbeddedListener>,
+    recording?: EngineRecording,
+  ) {
     const shared = new SharedArrayBuffer(SHARED_BYTES)
     this.#words = new Int32Array(shared)
     this.heartbeat = this.#words.subarray(SharedWord.HEARTBEAT, SharedWord.HEARTBEAT + 1)
     this.#listener = listener
+    this.#recording = recording
     this.#wakerFd = openEventFd()
-    const data: WorkerData = { setup, shared, wakerFd: this.#wakerFd }
+    const data: WorkerData = {
+      setup,
+      shared,
+      wakerFd: this.#wakerFd,
+      ...(recording === undefined ? {} : { recording: recording.memory }),
+    }
     this.#worker = new Worker(new URL('./executive.js', import.meta.url), { workerData: data, name: 'corosync-ring' })
     this.#worker.on('message', (message: FromExecutive) => this.#take(message))
     this.#worker.on('error', error => {
@@ -81,7 +93,10 @@ export class Executive implements ExecutiveHandle {
     Atomics.store(this.#words, SharedWord.STOP, StopWish.AT_ONCE)
     signalEventFd(this.#wakerFd)
     Atomics.wait(this.#words, SharedWord.STOPPED, 0, timeoutMs)
-    return Atomics.load(this.#words, SharedWord.STOPPED) !== 0
+    const stopped = Atomics.load(this.#words, SharedWord.STOPPED) !== 0
+    if (stopped) this.#recording?.end('left')
+    else this.#recording?.end('failed', 'the executive did not stop')
+    return stopped
   }
 
   #take(message: FromExecutive): void {
@@ -107,7 +122,10 @@ export class Executive implements ExecutiveHandle {
     closeFd(this.#wakerFd)
     // Lets go of the promise that waits for a ring.
     Atomics.notify(this.#words, SharedWord.TO_MAIN)
-    this.#listener.ended(this.#lastWord ?? { kind: 'died', error: this.#error, exitCode })
+    const end: ExecutiveEnd = this.#lastWord ?? { kind: 'died', error: this.#error, exitCode }
+    if (end.kind === 'left') this.#recording?.end('left', end.reason)
+    else this.#recording?.end('failed', end.kind === 'fatal' ? end.message : end.error?.message)
+    this.#listener.ended(end)
   }
 
   #awaitRing(): void {
@@ -129,6 +147,10 @@ export class Executive implements ExecutiveHandle {
 }
 
 /** For the daemon. */
-export function startExecutive(setup: ExecutiveSetup, listener: ExecutiveListener): ExecutiveHandle {
-  return new Executive(setup, listener)
+export function startExecutive(
+  setup: ExecutiveSetup,
+  listener: ExecutiveListener,
+  recording?: EngineRecording,
+): ExecutiveHandle {
+  return new Executive(setup, listener, recording)
 }

@@ -28,6 +28,8 @@ export const StopWish = { NONE: 0, LEAVE: 1, AT_ONCE: 2 } as const
 export interface WorkerData {
   readonly setup: ExecutiveSetup
   readonly shared: SharedArrayBuffer
+  /** Where to leave what a recording is made of. */
+  readonly recording?: SharedArrayBuffer
   /** Event descriptor that wakes the executive; the main thread's, which closes it afterwards. */
   readonly wakerFd: number
 }

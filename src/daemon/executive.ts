@@ -6,6 +6,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { LogFilter } from '../log/filter.js'
 import { RemoteLog } from '../log/remote.js'
 import { ClusterNode } from '../node/node.js'
+import { EngineRecorder } from '../recorder/engine-recorder.js'
 import { clearEventFd } from '../sys/eventfd.js'
 import { Epoll } from '../sys/layout.js'
 import { setNice, setRoundRobin, setThreadName } from '../sys/thread.js'
@@ -21,7 +22,7 @@ const THREAD_NAME = 'corosync-ring'
 const DRAIN_MS = 1000
 
 const port = parentPort!
-const { setup, shared, wakerFd } = workerData as WorkerData
+const { setup, shared, recording, wakerFd } = workerData as WorkerData
 const words = new Int32Array(shared)
 
 function tell(message: FromExecutive): void {
@@ -54,7 +55,11 @@ async function main(): Promise<FromExecutive> {
     },
     heartbeat: words.subarray(SharedWord.HEARTBEAT, SharedWord.HEARTBEAT + 1),
   })
-  const node = new ClusterNode({ config, output: loop.output, random: Math.random })
+  const observer =
+    recording === undefined
+      ? undefined
+      : new EngineRecorder(recording, () => performance.timeOrigin + performance.now())
+  const node = new ClusterNode({ config, output: loop.output, random: Math.random, observer })
   const members = new LocalMembers({
     cpg: node.cpg,
     nodeId: node.nodeId,

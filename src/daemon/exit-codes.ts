@@ -12,6 +12,8 @@ export const ExitCode = {
   CONFIGURATION: 8,
   /** The executive failed, or the main thread did. */
   FATAL: 15,
+  /** The file of --record cannot be opened. */
+  RECORDING: 15,
   STATE_DIRECTORY: 16,
   LOCK_FILE: 17,
   ALREADY_RUNNING: 18,

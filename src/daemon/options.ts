@@ -1,5 +1,5 @@
 // The command line of the daemon (spec: configuration 1.3): the options of corosync 3.x, and those of 2.x and of later
-// 3.x where they have a meaning. Options are looked at one by one from the left, as getopt does: `-v` acts at once, unless `-t` stands before it.
+// 3.x where they have a meaning; and one of our own, --record. Options are looked at one by one from the left, as getopt does: `-v` acts at once, unless `-t` stands before it.
 // Pure: in the arguments, out what to do.
 
 /** Longer than any path the kernel takes. */
@@ -8,6 +8,7 @@ const PATH_BYTES_MAX = 4096
 export const USAGE = `usage:
         -c     : Corosync config file path.
         -f     : Start application in foreground.
+        --record FILE : Write every packet and configuration of the ring to FILE, for corosync-sim check.
         -t     : Test configuration and exit.
         -v     : Display version, git revision and some useful information about Corosync and exit.`
 
@@ -18,6 +19,8 @@ export interface DaemonOptions {
   readonly verbose: boolean
   readonly configFile: string | undefined
   readonly lockFile: string | undefined
+  /** `--record`: where to write what happens on the ring. */
+  readonly recordFile: string | undefined
   /** `-p` no, `-r` yes; over `system.sched_rr`. */
   readonly schedRr: 'yes' | 'no' | undefined
   /** `-R`: over `system.move_to_root_cgroup`. */
@@ -42,6 +45,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     verbose: false,
     configFile: undefined as string | undefined,
     lockFile: undefined as string | undefined,
+    recordFile: undefined as string | undefined,
     schedRr: undefined as 'yes' | 'no' | undefined,
     moveToRootCgroup: undefined as 'no' | undefined,
     priority: undefined as string | undefined,
@@ -49,6 +53,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ''
     if (arg === '--') break
+    if (arg === '--record' || arg.startsWith('--record=')) {
+      const value = arg === '--record' ? args[++i] : arg.slice('--record='.length)
+      if (value === undefined || value === '')
+        return wrong(`corosync: option '--record' requires an argument\n${USAGE}`)
+      if (Buffer.byteLength(value) >= PATH_BYTES_MAX) return wrong('Record file path too long.')
+      options.recordFile = value
+      continue
+    }
     // A word that is no option is passed over, as in the engine.
     if (!arg.startsWith('-') || arg === '-') continue
     for (let at = 1; at < arg.length; at++) {

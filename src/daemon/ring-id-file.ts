@@ -4,11 +4,11 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
+import { RING_SEQUENCE_LENGTH, readRingSequence, writeRingSequence } from '../node/ring-sequence.js'
 
 /** Exit code of a daemon that cannot keep its ring id. */
 export const RING_ID_EXIT_CODE = 21
 
-const LENGTH = 8
 const littleEndian = os.endianness() === 'LE'
 
 export class RingIdFileError extends Error {
@@ -28,7 +28,7 @@ export class RingIdFile {
   /** What was stored when the file was opened; 0 for a new or unreadable file. */
   readonly sequence: number
   readonly #fd: number
-  readonly #buffer = new ArrayBuffer(LENGTH)
+  readonly #buffer = new ArrayBuffer(RING_SEQUENCE_LENGTH)
   readonly #view = new DataView(this.#buffer)
   readonly #bytes = new Uint8Array(this.#buffer)
 
@@ -37,9 +37,8 @@ export class RingIdFile {
     this.path = join(stateDir, `ringid_${nodeId}`)
     try {
       this.#fd = openForUpdate(this.path)
-      const length = readSync(this.#fd, this.#bytes, 0, LENGTH, 0)
-      const stored = length === LENGTH ? this.#view.getBigUint64(0, littleEndian) : undefined
-      this.sequence = stored !== undefined && stored <= Number.MAX_SAFE_INTEGER ? Number(stored) : 0
+      const length = readSync(this.#fd, this.#bytes, 0, RING_SEQUENCE_LENGTH, 0)
+      this.sequence = readRingSequence(this.#view, length, littleEndian)
     } catch (error) {
       throw new RingIdFileError(this.path, error)
     }
@@ -47,10 +46,10 @@ export class RingIdFile {
   }
 
   write(sequence: number): void {
-    this.#view.setBigUint64(0, BigInt(sequence), littleEndian)
+    writeRingSequence(sequence, this.#view, littleEndian)
     try {
-      const written = writeSync(this.#fd, this.#bytes, 0, LENGTH, 0)
-      if (written !== LENGTH) throw new Error(`${written} of ${LENGTH} bytes written`)
+      const written = writeSync(this.#fd, this.#bytes, 0, RING_SEQUENCE_LENGTH, 0)
+      if (written !== RING_SEQUENCE_LENGTH) throw new Error(`${written} of ${RING_SEQUENCE_LENGTH} bytes written`)
     } catch (error) {
       throw new RingIdFileError(this.path, error)
     }

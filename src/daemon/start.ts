@@ -18,6 +18,8 @@ import { readPriority } from '../config/refusals.js'
 import type { LoggingConfiguration, SchedulingConfiguration, SubsystemLogging } from '../config/types.js'
 import type { LogFilterState } from '../log/filter.js'
 import { Logger } from '../log/logger.js'
+import { EngineRecording } from '../recorder/engine-recording.js'
+import { TraceFile } from '../recorder/trace-file.js'
 import { native } from '../sys/native.js'
 import { lockFile, setThreadName } from '../sys/thread.js'
 import { UnixDatagramSender } from '../sys/unix-datagram.js'
@@ -38,6 +40,7 @@ export type StartExecutive = (
   configuration: Configuration,
   filter: LogFilterState,
   listener: ExecutiveListener,
+  recording: EngineRecording | undefined,
 ) => ExecutiveHandle
 
 export interface StartOptions {
@@ -67,7 +70,8 @@ export async function start({
   if (!loaded.ok) return refuseFile(loaded, directory, logger)
   const logging = absoluteLogFiles(loaded.configuration.logging, directory)
   const configuration = { ...loaded.configuration, logging, scheduling: scheduling(loaded.configuration, options) }
-  const obstacle = findObstacle(configuration, options)
+  const recordFile = options.recordFile === undefined ? undefined : resolve(directory, options.recordFile)
+  const obstacle = findObstacle(configuration, options, recordFile)
 
   // A start in the background that will get as far as that is announced on the terminal alone: the process that goes on
   // there says the same to syslog and files.
@@ -83,13 +87,14 @@ export async function start({
   setThreadName(PROCESS_NAME)
   const pidFile = takePidFile(options.lockFile && resolve(directory, options.lockFile), configuration.stateDir, logger)
   const serviceManager = environment.NOTIFY_SOCKET ? openDatagrams(environment.NOTIFY_SOCKET) : undefined
+  const recording = recordFile === undefined ? undefined : record(recordFile, configuration.nodeId, logger)
   new Daemon({
     logger,
     configFile: resolve(directory, path),
     stateDirectory: configuration.stateDir,
     tokenTimeoutMs: configuration.totem.tokenTimeoutMs,
     pidFile,
-    startExecutive: listener => startExecutive(configuration, logger.filter.state, listener),
+    startExecutive: listener => startExecutive(configuration, logger.filter.state, listener, recording),
     notifyReady: () => {
       serviceManager?.send('READY=1')
     },
@@ -141,7 +146,11 @@ interface Obstacle {
 }
 
 /** What keeps a correct file from being run here and now. */
-function findObstacle(configuration: Configuration, options: DaemonOptions): Obstacle | undefined {
+function findObstacle(
+  configuration: Configuration,
+  options: DaemonOptions,
+  recordFile: string | undefined,
+): Obstacle | undefined {
   const { refusals, stateDir } = configuration
   const [first] = refusals
   if (first !== undefined) return { exitCode: first.exitCode, lines: refusals.flatMap(problemLines) }
@@ -154,6 +163,13 @@ function findObstacle(configuration: Configuration, options: DaemonOptions): Obs
     const line = `Cannot write to state directory ${stateDir}. ${errorText(error)}. system.state_dir names another one.`
     return { exitCode: ExitCode.STATE_DIRECTORY, lines: [line] }
   }
+  if (recordFile !== undefined) {
+    try {
+      new TraceFile(recordFile, () => {}).close()
+    } catch (error) {
+      return { exitCode: ExitCode.RECORDING, lines: [`Cannot record to ${recordFile}. ${errorText(error)}.`] }
+    }
+  }
   try {
     native()
   } catch (error) {
@@ -161,6 +177,19 @@ function findObstacle(configuration: Configuration, options: DaemonOptions): Obs
     return { exitCode: ExitCode.FATAL, lines: [`The binding to the C library does not work here: ${reason}`] }
   }
   return undefined
+}
+
+/** A recording that cannot go on ends; the ring goes on. */
+function record(path: string, nodeId: number, logger: Logger): EngineRecording {
+  const onError = (error: Error): void =>
+    logger.log('error', 'MAIN', `Recording to ${path} has ended. ${errorText(error)}.`)
+  logger.log('notice', 'MAIN', `Recording the ring to ${path}`)
+  try {
+    return new EngineRecording({ path, nodeId, onError })
+  } catch (error) {
+    logger.log('error', 'MAIN', `Cannot record to ${path}. ${errorText(error)}.`)
+    return exitWithStatus(ExitCode.RECORDING, logger)
+  }
 }
 
 function banner(logger: Logger): void {

@@ -1,13 +1,16 @@
-// One simulated machine: runs at most one incarnation of a node, keeps its disk (the ring sequence number) across
-// crashes, holds its input while it is paused, and turns what the node sends into datagrams. In: datagrams, the passing
-// of time, faults; out: the node's output, on the network. Must not know: what a node is beyond SimNode.
+// One simulated machine: runs at most one incarnation of a node, keeps its disk across crashes, has a clock of its own,
+// holds its input while it is paused or slow, and turns what the node sends into datagrams. In: datagrams, the passing of
+// time, faults; out: the node's output, on the network. Must not know: what a node is beyond SimNode.
 
 import type { LogLevel, LogSink, Subsystem } from '../log/types.js'
 import type { NodeOutput } from '../node/types.js'
 import type { TotemObserver, TotemState } from '../totem/types.js'
+import { HostClock } from './clock.js'
+import { SimDisk } from './disk.js'
 import type { Datagram, Network } from './network.js'
 import type { Prng } from './prng.js'
 import type { SimNode, SimNodeConfig, SimNodeFactory } from './sim-node.js'
+import { Worst } from './worst.js'
 
 export type HostState = 'down' | 'running' | 'paused'
 
@@ -48,8 +51,8 @@ export class SimHost {
   totemState: TotemState = 'gather'
   /** Between the halves of an orderly end. */
   isLeaving = false
-  /** The disk. */
-  ringSequence = 0
+  readonly disk = new SimDisk()
+  readonly clock: HostClock
   /** Virtual time, as the whole simulation sees it. */
   now = 0
 
@@ -61,9 +64,16 @@ export class SimHost {
   readonly #indexOf: Map<number, number>
   readonly #prng: Prng
   readonly #events: HostEvents
-  /** The host's own clock is ahead of virtual time by this much: no two hosts agree on the time. */
-  readonly #clockOffset: number
+  /** Per host: whether it is in this one's member list. */
+  readonly #listed: boolean[]
+  /** What the socket holds. */
   readonly #input: Datagram[] = []
+  #inputBytes = 0
+  /** While the host is slow: time that it takes to read one datagram, and what its socket holds, in bytes. */
+  readonly #readMs = new Worst(1, 0, Math.max)
+  readonly #bufferBytes = new Worst(1, Number.POSITIVE_INFINITY, Math.min)
+  /** When the slow host has read its next datagram; Infinity while there is none. */
+  #nextReadMs = Number.POSITIVE_INFINITY
   #services: { output: NodeOutput; random: () => number; observer: TotemObserver } | undefined
 
   constructor(
@@ -74,6 +84,7 @@ export class SimHost {
     network: Network,
     prng: Prng,
     events: HostEvents,
+    clockRate = 1,
   ) {
     this.index = index
     this.nodeId = nodeIds[index]!
@@ -84,7 +95,9 @@ export class SimHost {
     this.#network = network
     this.#prng = prng
     this.#events = events
-    this.#clockOffset = prng.int(1_000_000)
+    this.#listed = nodeIds.map(nodeId => config.memberNodeIds.includes(nodeId))
+    // No two hosts agree on the time.
+    this.clock = new HostClock(prng.int(1_000_000), clockRate)
   }
 
   start(now: number): void {
@@ -100,7 +113,7 @@ export class SimHost {
     }
     this.node = this.#factory(this.#config, this.#services)
     this.#events.started(this)
-    this.node.start(now + this.#clockOffset, this.ringSequence)
+    this.node.start(this.clock.local(now), this.disk.read())
     this.touched()
   }
 
@@ -117,7 +130,7 @@ export class SimHost {
     if (this.state === 'paused') this.resume(now, true)
     this.now = now
     this.#events.leaving(this)
-    this.node?.prepareToLeave?.(now + this.#clockOffset)
+    this.node?.prepareToLeave?.(this.clock.local(now))
     this.touched()
   }
 
@@ -129,7 +142,7 @@ export class SimHost {
     if (this.state === 'down') return
     if (this.state === 'paused') this.resume(now, true)
     this.now = now
-    this.node?.leave(now + this.#clockOffset)
+    this.node?.leave(this.clock.local(now))
     this.#end('left')
   }
 
@@ -137,6 +150,26 @@ export class SimHost {
     if (this.state !== 'running') return
     this.state = 'paused'
     this.deadline = Number.POSITIVE_INFINITY
+    this.#nextReadMs = Number.POSITIVE_INFINITY
+  }
+
+  /** The host takes so long to read a datagram, and what does not fit its socket buffer meanwhile is lost. */
+  beginOverflow(readMs: number, bufferBytes: number): void {
+    this.#readMs.begin(0, readMs)
+    this.#bufferBytes.begin(0, bufferBytes)
+  }
+
+  endOverflow(now: number, readMs: number, bufferBytes: number): void {
+    this.#readMs.end(0, readMs)
+    this.#bufferBytes.end(0, bufferBytes)
+    if (this.#readMs.inForce === 0) this.#catchUp(now)
+  }
+
+  /** The host is as fast as ever, its socket as large. */
+  heal(now: number): void {
+    this.#readMs.endAll()
+    this.#bufferBytes.endAll()
+    this.#catchUp(now)
   }
 
   /** The process is scheduled again: its timers are late, its socket is full of old input; either may be seen first. */
@@ -146,40 +179,34 @@ export class SimHost {
     this.state = 'running'
     const node = this.node!
     if (!inputFirst) this.#expireIfDue(now)
-    let datagram = this.#input.shift()
-    while (datagram !== undefined) {
-      if (this.node === node) {
-        node.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
-      }
-      this.#network.release(datagram)
-      datagram = this.#input.shift()
-    }
+    this.#readAll(now, node)
     if (this.node === node && inputFirst) this.#expireIfDue(now)
     this.touched()
   }
 
   receive(now: number, datagram: Datagram): void {
-    if (this.state === 'running') {
+    if (!this.#listed[datagram.from]) return
+    if (this.state === 'running' && this.#readMs.inForce === 0) {
       this.now = now
-      this.node!.receive(now + this.#clockOffset, datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
+      this.node!.receive(this.clock.local(now), datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
       this.touched()
-    } else if (this.state === 'paused' && this.#input.length < INPUT_LIMIT) {
-      datagram.holders++
-      this.#input.push(datagram)
+    } else if (this.state !== 'down') {
+      this.#buffer(now, datagram)
     }
   }
 
   expire(now: number): void {
     if (this.state !== 'running') return
     this.now = now
-    this.node!.expire(now + this.#clockOffset)
+    if (now >= this.#nextReadMs) this.#readOne(now)
+    else this.node!.expire(this.clock.local(now))
     this.touched()
   }
 
   interfaceChanged(now: number): void {
     if (this.state !== 'running') return
     this.now = now
-    this.node!.interfaceChanged(now + this.#clockOffset)
+    this.node!.interfaceChanged(this.clock.local(now))
     this.touched()
   }
 
@@ -189,19 +216,56 @@ export class SimHost {
       this.deadline = Number.POSITIVE_INFINITY
       return
     }
-    const deadline = this.node!.nextDeadline() - this.#clockOffset
-    this.deadline = deadline <= this.now ? this.now + AT_ONCE_MS : deadline
+    const deadline = this.clock.virtual(this.node!.nextDeadline())
+    this.deadline = Math.min(deadline <= this.now ? this.now + AT_ONCE_MS : deadline, this.#nextReadMs)
+  }
+
+  #buffer(now: number, datagram: Datagram): void {
+    if (this.#input.length >= INPUT_LIMIT || this.#inputBytes + datagram.len > this.#bufferBytes.current[0]!) {
+      this.#network.dropped++
+      return
+    }
+    datagram.holders++
+    this.#input.push(datagram)
+    this.#inputBytes += datagram.len
+    if (this.state !== 'running' || this.#nextReadMs !== Number.POSITIVE_INFINITY) return
+    this.#nextReadMs = now + this.#readMs.current[0]!
+    this.deadline = Math.min(this.deadline, this.#nextReadMs)
+  }
+
+  #readOne(now: number): void {
+    const datagram = this.#input.shift()
+    if (datagram !== undefined) {
+      this.#inputBytes -= datagram.len
+      this.node!.receive(this.clock.local(now), datagram.buf, 0, datagram.len, this.#names[datagram.from]!)
+      this.#network.release(datagram)
+    }
+    this.#nextReadMs = this.#input.length > 0 ? now + this.#readMs.current[0]! : Number.POSITIVE_INFINITY
+  }
+
+  /** Everything that the socket holds, at one moment, as long as the node lives. */
+  #readAll(now: number, node: SimNode): void {
+    while (this.#input.length > 0 && this.node === node) this.#readOne(now)
+    this.#nextReadMs = Number.POSITIVE_INFINITY
+  }
+
+  #catchUp(now: number): void {
+    if (this.state !== 'running' || this.#nextReadMs === Number.POSITIVE_INFINITY) return
+    this.now = now
+    this.#readAll(now, this.node!)
+    this.touched()
   }
 
   #expireIfDue(now: number): void {
     const node = this.node!
-    if (node.nextDeadline() <= now + this.#clockOffset) node.expire(now + this.#clockOffset)
+    if (node.nextDeadline() <= this.clock.local(now)) node.expire(this.clock.local(now))
   }
 
   #end(how: 'crashed' | 'left'): void {
     this.state = 'down'
     this.isLeaving = false
     this.deadline = Number.POSITIVE_INFINITY
+    this.#nextReadMs = Number.POSITIVE_INFINITY
     this.node = undefined
     this.#services = undefined
     this.#discard()
@@ -212,6 +276,7 @@ export class SimHost {
     const count = this.#input.length
     for (const datagram of this.#input) this.#network.release(datagram)
     this.#input.length = 0
+    this.#inputBytes = 0
     return count
   }
 
@@ -223,14 +288,15 @@ export class SimHost {
     return {
       unicast: (nodeId, buf, off, len) => {
         const to = this.#indexOf.get(nodeId)
-        if (to !== undefined && alive()) this.#network.unicast(this.now, this.index, to, buf, off, len)
+        if (to === undefined || !this.#listed[to] || !alive()) return
+        this.#network.unicast(this.now, this.index, to, buf, off, len)
       },
       multicast: (buf, off, len) => {
-        if (alive()) this.#network.multicast(this.now, this.index, buf, off, len)
+        if (alive()) this.#network.multicast(this.now, this.index, this.#listed, buf, off, len)
       },
       discardInput: () => this.#discard(),
       persistRingSequence: seq => {
-        this.ringSequence = seq
+        this.disk.write(seq)
         this.#events.persisted(this, seq)
       },
       shutdownRequested: reason => this.#events.shutdownRequested(this, reason),

@@ -1,9 +1,12 @@
-// The network between simulated hosts: loss, duplication, reordering, delay, and for every directed pair of hosts
-// whether the path is open, cut or frozen. In: datagrams of hosts (copied here, once per send however many receive
-// them); out: arrivals on the event queue. Must not know: what is inside a datagram.
+// The network between simulated hosts: loss, duplication, reordering, delay, the links by which hosts send, and for
+// every directed pair of hosts whether the path is open, cut, frozen or clogged, what it lets through and how slow it is.
+// In: datagrams of hosts (copied here, once per send however many receive them); out: arrivals on the event queue. Must
+// not know: what is inside a datagram.
 
 import type { EventQueue } from './event-queue.js'
+import { DROPPED, Links } from './links.js'
 import type { Prng } from './prng.js'
+import { Worst } from './worst.js'
 
 /** How the network treats datagrams; the same for all pairs, apart from the pair's own delay factor. */
 export interface NetworkConditions {
@@ -42,8 +45,8 @@ export interface Datagram {
 
 /** Datagrams up to this size use reused buffers; nearly all traffic is below it. */
 const POOLED_SIZE = 2048
-/** A frozen path keeps this many datagrams, as the queues of a clogged network would; the newest are dropped. */
-const FROZEN_LIMIT = 2000
+/** A frozen or clogged path keeps this many datagrams, as the queues of a real one would; the newest are dropped. */
+const HELD_LIMIT = 2000
 /** A host reaches itself without the network. */
 const SELF_DELAY_MS = 0.01
 
@@ -52,13 +55,20 @@ export class Network {
   /** Datagrams put on the wire, per receiver; and those that a receiver did not get. */
   sent = 0
   dropped = 0
+  readonly links: Links
+  /** Per directed pair: the longest datagram that passes, in bytes. */
+  readonly mtu: Worst
+  /** Per directed pair: delay above the ordinary one. */
+  readonly extraDelayMs: Worst
   readonly #size: number
   readonly #queue: EventQueue
   readonly #prng: Prng
   /** Reasons for which a directed pair is cut; open at 0. */
   readonly #cuts: Uint16Array
   readonly #freezes: Uint16Array
+  readonly #clogs: Uint16Array
   readonly #frozen: Map<number, Datagram[]> = new Map()
+  readonly #clogged: Map<number, Datagram[]> = new Map()
   readonly #delayFactor: Float64Array
   /** Earliest arrival that keeps the pair in order. */
   readonly #lastArrival: Float64Array
@@ -71,6 +81,10 @@ export class Network {
     this.conditions = { ...conditions }
     this.#cuts = new Uint16Array(size * size)
     this.#freezes = new Uint16Array(size * size)
+    this.#clogs = new Uint16Array(size * size)
+    this.links = new Links(size)
+    this.mtu = new Worst(size * size, Number.POSITIVE_INFINITY, Math.min)
+    this.extraDelayMs = new Worst(size * size, 0, Math.max)
     this.#delayFactor = new Float64Array(size * size)
     for (let i = 0; i < size * size; i++) this.#delayFactor[i] = prng.between(0.7, 1.3)
     this.#lastArrival = new Float64Array(size * size)
@@ -83,10 +97,10 @@ export class Network {
     this.release(datagram)
   }
 
-  /** To every other host, reachable or not, up or not. */
-  multicast(now: number, from: number, buf: Uint8Array, off: number, len: number): void {
+  /** To every other host of the sender's list (by index), reachable or not, up or not. */
+  multicast(now: number, from: number, listed: readonly boolean[], buf: Uint8Array, off: number, len: number): void {
     const datagram = this.#copy(from, buf, off, len)
-    for (let to = 0; to < this.#size; to++) if (to !== from) this.#send(now, to, datagram)
+    for (let to = 0; to < this.#size; to++) if (to !== from && listed[to]) this.#send(now, to, datagram)
     this.release(datagram)
   }
 
@@ -95,62 +109,96 @@ export class Network {
     if (--datagram.holders === 0 && datagram.buf.length === POOLED_SIZE) this.#spare.push(datagram)
   }
 
+  /** The place of a directed pair in `mtu` and `extraDelayMs`. */
+  pair(from: number, to: number): number {
+    return from * this.#size + to
+  }
+
   /** One more reason for which nothing sent by `from` reaches `to`. */
   cut(from: number, to: number): void {
-    this.#cuts[from * this.#size + to]!++
+    this.#cuts[this.pair(from, to)]!++
   }
 
   /** Takes one reason back. */
   uncut(from: number, to: number): void {
-    const pair = from * this.#size + to
+    const pair = this.pair(from, to)
     if (this.#cuts[pair]! > 0) this.#cuts[pair]!--
   }
 
   /** Datagrams of the pair are held until the thaw, then arrive at once and in order. */
   freeze(from: number, to: number): void {
-    this.#freezes[from * this.#size + to]!++
+    this.#freezes[this.pair(from, to)]!++
   }
 
   thaw(now: number, from: number, to: number): void {
-    const pair = from * this.#size + to
+    const pair = this.pair(from, to)
     if (this.#freezes[pair] === 0 || --this.#freezes[pair]! > 0) return
-    this.#pour(now, pair)
+    this.#pour(now, pair, this.#frozen)
   }
 
-  /** Ends every fault: all pairs open, nothing lost, doubled or reordered from now on. */
+  /** Nothing arrives by the pair until it is unclogged, what is under way already included. */
+  clog(from: number, to: number): void {
+    this.#clogs[this.pair(from, to)]!++
+  }
+
+  /** What was held comes out of the path with a new delay each. */
+  unclog(now: number, from: number, to: number): void {
+    const pair = this.pair(from, to)
+    if (this.#clogs[pair] === 0 || --this.#clogs[pair]! > 0) return
+    this.#pour(now, pair, this.#clogged)
+  }
+
+  /** Takes a datagram that is about to arrive, and returns true, if its path is clogged. */
+  holdsUp(to: number, datagram: Datagram): boolean {
+    const pair = datagram.from * this.#size + to
+    if (this.#clogs[pair] === 0) return false
+    this.#hold(pair, datagram, this.#clogged)
+    return true
+  }
+
+  /** Ends every fault: all pairs open and as wide as ever, nothing lost, doubled or reordered from now on. */
   heal(now: number): void {
     this.#cuts.fill(0)
     this.#freezes.fill(0)
-    for (const pair of [...this.#frozen.keys()].sort((a, b) => a - b)) this.#pour(now, pair)
+    this.#clogs.fill(0)
+    this.links.endAll()
+    this.mtu.endAll()
+    this.extraDelayMs.endAll()
+    for (const held of [this.#frozen, this.#clogged]) {
+      for (const pair of [...held.keys()].sort((a, b) => a - b)) this.#pour(now, pair, held)
+    }
     this.conditions.loss = 0
     this.conditions.duplicate = 0
     this.conditions.reorder = 0
-  }
-
-  isOpen(from: number, to: number): boolean {
-    const pair = from * this.#size + to
-    return this.#cuts[pair] === 0 && this.#freezes[pair] === 0
   }
 
   #send(now: number, to: number, datagram: Datagram): void {
     const pair = datagram.from * this.#size + to
     const conditions = this.conditions
     this.sent++
+    const leaves = this.links.narrow ? this.links.depart(now, datagram.from, datagram.len) : now
+    if (leaves === DROPPED || datagram.len > this.mtu.current[pair]!) {
+      this.dropped++
+      return
+    }
     if (this.#cuts[pair] !== 0 || this.#prng.chance(conditions.loss)) {
       this.dropped++
       return
     }
     if (this.#freezes[pair] !== 0) {
-      this.#hold(pair, datagram)
+      this.#hold(pair, datagram, this.#frozen)
       return
     }
-    this.#deliver(now, pair, to, datagram)
-    if (this.#prng.chance(conditions.duplicate)) this.#deliver(now, pair, to, datagram)
+    this.#deliver(leaves, pair, to, datagram)
+    if (this.#prng.chance(conditions.duplicate)) this.#deliver(leaves, pair, to, datagram)
   }
 
   #deliver(now: number, pair: number, to: number, datagram: Datagram): void {
     const conditions = this.conditions
-    const delay = conditions.delayMs * this.#delayFactor[pair]! + this.#prng.exponential(conditions.jitterMs)
+    const delay =
+      conditions.delayMs * this.#delayFactor[pair]! +
+      this.#prng.exponential(conditions.jitterMs) +
+      this.extraDelayMs.current[pair]!
     if (this.#prng.chance(conditions.reorder)) {
       this.#schedule(now + delay + this.#prng.exponential(conditions.reorderMs), to, datagram)
       return
@@ -165,13 +213,13 @@ export class Network {
     this.#queue.pushArrival(time, to, datagram)
   }
 
-  #hold(pair: number, datagram: Datagram): void {
-    let held = this.#frozen.get(pair)
+  #hold(pair: number, datagram: Datagram, where: Map<number, Datagram[]>): void {
+    let held = where.get(pair)
     if (held === undefined) {
       held = []
-      this.#frozen.set(pair, held)
+      where.set(pair, held)
     }
-    if (held.length >= FROZEN_LIMIT) {
+    if (held.length >= HELD_LIMIT) {
       this.dropped++
       return
     }
@@ -179,10 +227,10 @@ export class Network {
     held.push(datagram)
   }
 
-  #pour(now: number, pair: number): void {
-    const held = this.#frozen.get(pair)
+  #pour(now: number, pair: number, from: Map<number, Datagram[]>): void {
+    const held = from.get(pair)
     if (held === undefined) return
-    this.#frozen.delete(pair)
+    from.delete(pair)
     for (const datagram of held) {
       this.#deliver(now, pair, pair % this.#size, datagram)
       this.release(datagram)

@@ -3,9 +3,12 @@
 
 import { DEFAULT_TOTEM_PARAMETERS, type TotemParameters } from '../totem/parameters.js'
 import type { TotemState } from '../totem/types.js'
-import { FAULT_NAMES, type Fault, type FaultName, type ScheduledFault } from './faults.js'
+import { chooseFault } from './choose-fault.js'
+import { FAULT_NAMES, type FaultName, type ScheduledFault } from './faults.js'
+import { chooseMisconfigurations, type Misconfiguration } from './misconfiguration.js'
 import { type NetworkConditions, QUIET_NETWORK } from './network.js'
 import { Prng } from './prng.js'
+import type { SimNodeConfig } from './sim-node.js'
 
 export const SMALLEST_CLUSTER = 1
 export const LARGEST_CLUSTER = 16
@@ -41,6 +44,10 @@ export interface Scenario {
   /** When each host starts. */
   readonly startMs: readonly number[]
   readonly conditions: NetworkConditions
+  /** Per host: how fast its own clock runs, against virtual time; all at 1 when absent. */
+  readonly clockRates?: readonly number[]
+  /** Where there are any, liveness (L1, L2) is not demanded. */
+  readonly misconfigured?: readonly Misconfiguration[]
   readonly faults: readonly ScheduledFault[]
   /** All faults end here; hosts that are down start, except those of `stayDown`. */
   readonly faultEndMs: number
@@ -91,7 +98,7 @@ export function defaultTimers(nodes: number): TotemParameters {
  * wait for processors that others still call failed (consensus), and again after the first merge, which late packets
  * of old rings disturb. Nearly always two changes or fewer are enough; but fragments that meet just as each has given
  * the others up can form and leave rings of their own several times within milliseconds, before their failed lists
- * are gone.
+ * are gone. Rounds are counted on the slowest clock.
  */
 const SETTLE_ROUNDS = 6
 const SETTLE_CHANGES = 10
@@ -106,14 +113,17 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
   const nodes = chooseSize(prng, options.nodes)
   const engine: Engine = options.engine ?? (prng.chance(0.25) ? 'ring' : 'node')
   const allowed = options.faults ?? FAULT_NAMES
-  // Not every run has every fault: combinations of few are easier to read, and reach further into each.
-  const faults = allowed.filter(() => prng.chance(0.5))
-  if (faults.length === 0 && allowed.length > 0) faults.push(prng.pick(allowed))
+  const faults = chooseNames(prng, allowed)
   const totem = prng.chance(0.12) ? defaultTimers(nodes) : SHORT_TIMERS
   const scale = totem.tokenTimeoutMs / SHORT_TIMERS.tokenTimeoutMs
   const warmUpMs = prng.between(500, 1500) * scale
   const faultMs = prng.between(2500, 9000) * scale
   const together = prng.chance(0.6)
+  // Conditions of hosts draw from a stream of their own: without them a seed's scenario is what it was before they came.
+  const oddities = new Prng(seed, 'oddities')
+  const clockRates = faults.includes('clock') ? chooseClockRates(oddities, nodes) : undefined
+  const slowest = Math.min(1, ...(clockRates ?? []))
+  const misconfigured = faults.includes('misconfigured') ? chooseMisconfigurations(oddities, nodes, totem) : undefined
   const schedule = chooseFaults(prng, nodes, faults, warmUpMs, faultMs, scale)
   // Often the end comes in the middle of a repair: the cluster then has to settle from whatever state it is in.
   const last = Math.max(warmUpMs, ...schedule.filter(({ after }) => after === undefined).map(({ atMs }) => atMs))
@@ -133,11 +143,13 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     firstSeq: options.firstSeq ?? (prng.chance(0.2) ? NEAR_WRAP : 0),
     startMs: Array.from({ length: nodes }, () => prng.between(0, together ? 5 : warmUpMs)),
     conditions: chooseConditions(prng, faults),
+    ...(clockRates === undefined ? {} : { clockRates }),
+    ...(misconfigured === undefined ? {} : { misconfigured }),
     faults: schedule,
     faultEndMs,
     stayDown: chooseStayDown(prng, nodes, faults),
     workload: chooseWorkload(prng, nodes, scale),
-    settleMs: SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs),
+    settleMs: Math.ceil((SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs)) / slowest),
     settleChanges: SETTLE_CHANGES + 2 * nodes,
   }
 }
@@ -146,6 +158,31 @@ function chooseSize(prng: Prng, nodes: ScenarioOptions['nodes']): number {
   if (nodes === undefined) return prng.pick(CLUSTER_SIZES)
   const [least, most] = typeof nodes === 'number' ? [nodes, nodes] : nodes
   return least + prng.int(most - least + 1)
+}
+
+/**
+ * Not every run has every fault: combinations of few are easier to read, and reach further into each. Misconfigured nodes
+ * are rare where all faults are allowed, because they suspend liveness for the whole run.
+ */
+function chooseNames(prng: Prng, allowed: readonly FaultName[]): FaultName[] {
+  const usual = Math.min(0.5, FAULTS_PER_RUN / allowed.length)
+  const rare = allowed.length === FAULT_NAMES.length ? MISCONFIGURED_RUNS : usual
+  const chosen = allowed.filter(name => prng.chance(name === 'misconfigured' ? rare : usual))
+  if (chosen.length === 0 && allowed.length > 0) chosen.push(prng.pick(allowed))
+  return chosen
+}
+
+/** On average, where many are allowed. */
+const FAULTS_PER_RUN = 6
+const MISCONFIGURED_RUNS = 0.04
+
+/** Quartz is off by less than 300 ppm; a badly disciplined or virtual clock may be far off. */
+const ORDINARY_DRIFT = 300e-6
+const SEVERE_DRIFT = 0.1
+
+function chooseClockRates(prng: Prng, nodes: number): number[] {
+  const drift = prng.chance(0.3) ? SEVERE_DRIFT : ORDINARY_DRIFT
+  return Array.from({ length: nodes }, () => 1 + prng.between(-drift, drift))
 }
 
 function chooseNodeIds(prng: Prng, nodes: number): number[] {
@@ -168,6 +205,9 @@ function chooseConditions(prng: Prng, faults: readonly FaultName[]): NetworkCond
   }
 }
 
+/** Faults that last the whole run instead of coming and going. */
+const CONDITIONS: ReadonlySet<FaultName> = new Set(['loss', 'duplicate', 'reorder', 'clock', 'misconfigured'])
+
 function chooseFaults(
   prng: Prng,
   nodes: number,
@@ -176,7 +216,7 @@ function chooseFaults(
   faultMs: number,
   scale: number,
 ): ScheduledFault[] {
-  const kinds = names.filter(name => name !== 'loss' && name !== 'duplicate' && name !== 'reorder')
+  const kinds = names.filter(name => !CONDITIONS.has(name))
   if (kinds.length === 0) return []
   const count = 1 + prng.int(12)
   const schedule: ScheduledFault[] = []
@@ -198,39 +238,8 @@ function chooseFaults(
   return schedule
 }
 
-function chooseFault(prng: Prng, nodes: number, name: FaultName, scale: number): Fault | undefined {
-  const host = prng.int(nodes)
-  const other = nodes > 1 ? (host + 1 + prng.int(nodes - 1)) % nodes : host
-  // Shorter than a token timeout as often as longer.
-  const forMs = scale * (prng.chance(0.4) ? prng.exponential(150) : prng.between(300, 3000))
-  switch (name) {
-    case 'partition': {
-      if (nodes < 2) return undefined
-      const order = prng.shuffled(Array.from({ length: nodes }, (_, index) => index))
-      const cut = 1 + prng.int(nodes - 1)
-      const sides = [order.slice(0, cut), order.slice(cut)]
-      if (cut > 1 && prng.chance(0.2)) sides.push(sides[0]!.splice(0, 1 + prng.int(cut - 1)))
-      return { kind: 'partition', sides, forMs }
-    }
-    case 'oneway':
-      return nodes < 2 ? undefined : { kind: 'cut', from: host, to: other, forMs }
-    case 'freeze':
-      return nodes < 2 ? undefined : { kind: 'freeze', from: host, to: other, forMs }
-    case 'pause':
-      return { kind: 'pause', host, forMs, inputFirst: prng.chance(0.5) }
-    case 'crash':
-      return { kind: 'crash', host, forMs: prng.chance(0.3) ? prng.between(0, 50) : forMs }
-    case 'leave':
-      return { kind: 'leave', host, forMs: prng.chance(0.3) ? prng.between(0, 50) : forMs }
-    case 'interface':
-      return { kind: 'interface', host }
-    default:
-      return undefined
-  }
-}
-
 function chooseStayDown(prng: Prng, nodes: number, faults: readonly FaultName[]): number[] {
-  if (!faults.includes('crash') && !faults.includes('leave')) return []
+  if (!faults.some(name => name === 'crash' || name === 'leave' || name === 'disk')) return []
   if (nodes < 2 || !prng.chance(0.3)) return []
   const order = prng.shuffled(Array.from({ length: nodes }, (_, index) => index))
   return order.slice(0, 1 + prng.int(Math.max(1, nodes >> 1)))
@@ -247,5 +256,15 @@ function chooseWorkload(prng: Prng, nodes: number, scale: number): WorkloadPlan 
     burstLength: 5 + prng.int(60),
     churn: prng.pick([0, 0.02, 0.1]),
     bigMessages: prng.chance(0.1) ? 1 + prng.int(3) : 0,
+  }
+}
+
+/** What the node of a host is configured with, differences of its own included. */
+export function configurationOf(scenario: Scenario, host: number): Omit<SimNodeConfig, 'wire'> {
+  const different = scenario.misconfigured?.find(one => one.host === host)
+  return {
+    nodeId: scenario.nodeIds[host]!,
+    memberNodeIds: scenario.nodeIds.filter((_, index) => !different?.unlisted?.includes(index)),
+    totem: { ...scenario.totem, ...different?.totem },
   }
 }

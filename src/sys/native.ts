@@ -64,8 +64,21 @@ const SIGNATURES: Readonly<Record<Exclude<keyof Native, 'mlock2'>, readonly [str
   strerror: ['str', ['int']],
 }
 
-interface Koffi {
-  load(path: null): { func(name: string, result: string, parameters: readonly string[]): unknown }
+/** What a library needs that calls back. */
+export interface CallbackBinding {
+  load(path: string | null): { func(name: string, result: string, parameters: readonly string[]): unknown }
+  struct(name: string, fields: Readonly<Record<string, string>>): unknown
+  /** A type of functions, as a C declaration. */
+  proto(declaration: string): unknown
+  /** The address of a function of such a type. It may be called on this thread only, during calls into the library. */
+  register(callback: (...args: never[]) => void, type: string): bigint
+  unregister(callback: bigint): void
+  /** A copy of numbers in memory. */
+  decode(pointer: bigint, type: 'uint8_t', count: number): Uint8Array
+  decode(pointer: bigint, type: 'uint32_t', count: number): Uint32Array
+}
+
+interface Koffi extends CallbackBinding {
   address(buffer: Uint8Array): bigint
   errno(): number
 }
@@ -76,6 +89,10 @@ let functions: Native | undefined
 function library(): Koffi {
   koffi ??= createRequire(import.meta.url)('koffi') as Koffi
   return koffi
+}
+
+export function callbackBinding(): CallbackBinding {
+  return library()
 }
 
 /** The bound functions; the first call loads the binding. */

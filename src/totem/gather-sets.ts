@@ -12,31 +12,59 @@ export type JoinEffect =
   /** My sets grew: they have to be announced again. */
   | 'merged'
 
+/** Why a processor came to be held for failed: what decides who may let it in again (see Absent). */
+export type Grounds =
+  /** It did not agree in time. */
+  | { readonly kind: 'silent' }
+  /** A member of my ring said so. */
+  | { readonly kind: 'told'; readonly by: Processor }
+  /** It holds one of these for failed itself, or does not hear (me), so that it is the one to ask for a ring. */
+  | { readonly kind: 'refuses'; readonly whom: readonly Processor[] }
+
+const SILENT: Grounds = { kind: 'silent' }
+
 export class GatherSets {
   readonly #self: Processor
   readonly proc = new Set<Processor>()
   readonly failed = new Set<Processor>()
+  /** For everyone in `failed` but myself. */
+  readonly grounds = new Map<Processor, Grounds>()
+  /** The grounds on which the present ring was formed without somebody. */
+  readonly #formerGrounds = new Map<Processor, Grounds>()
   readonly #consensus = new Set<Processor>()
+  /** Of those in `proc`: the newest join that came of each, by its ring sequence number. */
+  readonly #heard = new Map<Processor, { readonly ringSeq: number; readonly failed: readonly Processor[] }>()
+  /** In this round: who sent a join, and who sent something else when it should have answered mine. */
+  readonly #answering = new Set<Processor>()
+  readonly #unanswering = new Set<Processor>()
 
   constructor(self: Processor) {
     this.#self = self
   }
 
   /** After an installation: everybody in the ring, nobody failed. */
-  installed(members: readonly Processor[]): void {
+  installed(members: readonly Processor[], ringSeq: number): void {
     this.proc.clear()
-    for (const member of members) this.proc.add(member)
-    this.failed.clear()
+    this.#heard.clear()
+    for (const member of members) {
+      this.proc.add(member)
+      this.#heard.set(member, { ringSeq, failed: [] })
+    }
+    this.#formerGrounds.clear()
+    for (const [processor, grounds] of this.grounds) this.#formerGrounds.set(processor, grounds)
+    this.#nobodyFailed()
     this.#consensus.clear()
   }
 
   onlySelf(): void {
     this.proc.clear()
     this.proc.add(this.#self)
-    this.failed.clear()
+    this.#nobodyFailed()
   }
 
   resetConsensus(): void {
+    this.#answering.clear()
+    this.#unanswering.clear()
     this.#consensus.clear()
     this.#consensus.add(this.#self)
   }
@@ -60,13 +88,19 @@ export class GatherSets {
     return candidates
   }
 
+  /** Something other than a join came from a processor that has had the time to answer mine. */
+  didNotAnswer(processor: Processor): void {
+    this.#unanswering.add(processor)
+  }
+
   /** Whoever has not agreed in time is held for failed; returns them. */
   failSilent(): Processor[] {
     const silent: Processor[] = []
     for (const processor of this.proc) {
       if (!this.#consensus.has(processor) && !this.failed.has(processor)) silent.push(processor)
     }
-    for (const processor of silent) this.failed.add(processor)
+    const groundsOf = new Map(silent.map(processor => [processor, this.#groundsOfSilence(processor)]))
+    for (const [processor, grounds] of groundsOf) this.#fail(processor, grounds)
     return silent
   }
 
@@ -91,9 +125,13 @@ export class GatherSets {
     return new Set([...this.proc, ...this.failed, ...more.flat()]).size <= PROCESSOR_COUNT_MAX
   }
 
-  /** Takes in a join (spec: totem 4.3.3 steps 3 to 6). `oldMembers`: the ring I was in. */
-  absorb(join: Join, oldMembers: readonly Processor[]): JoinEffect {
+  /**
+   * Takes in a join (spec: totem 4.3.3 steps 3 to 6). `oldMembers`: the ring I was in. `wary`: an outsider who holds me
+   * for failed is not believed; it may have thought better of it, and will say so.
+   */
+  absorb(join: Join, oldMembers: readonly Processor[], wary: boolean): JoinEffect {
     const sender = join.systemFrom
+    const current = this.#note(join)
     const procWithin = within(join.procList, this.proc)
     const failedWithin = within(join.failedList, this.failed)
     if (
@@ -109,14 +147,76 @@ export class GatherSets {
     if (this.failed.has(sender)) return 'nothing'
     const before = this.proc.size + this.failed.size
     for (const processor of join.procList) this.proc.add(processor)
+    this.#note(join)
     if (join.failedList.includes(this.#self)) {
       // It holds me for failed: we cannot be in one ring now. Only I may say so of myself, and not by a datagram.
-      if (sender !== this.#self) this.failed.add(sender)
+      if (sender !== this.#self && (!wary || oldMembers.includes(sender))) {
+        this.#fail(sender, current ? { kind: 'refuses', whom: [...join.failedList] } : SILENT)
+      }
     } else if (oldMembers.includes(sender)) {
-      for (const processor of join.failedList) this.failed.add(processor)
+      for (const processor of join.failedList) {
+        if (this.#takesTheOtherSide(join, processor)) continue
+        this.#fail(processor, current && processor !== sender ? this.#groundsOfRumour(processor, sender) : SILENT)
+      }
     }
     // A failed list that is not mine to believe changes nothing; an answer to it would be answered in turn, without end.
     return this.proc.size + this.failed.size > before ? 'merged' : 'nothing'
+  }
+
+  /** False for one that was sent before the sender's newest: who knew what first cannot be told from it. */
+  #note(join: Join): boolean {
+    const { systemFrom, ringSeq } = join
+    const newest = this.#heard.get(systemFrom)?.ringSeq ?? 0
+    if (ringSeq < newest) return false
+    if (this.proc.has(systemFrom)) {
+      this.#answering.add(systemFrom)
+      this.#heard.set(systemFrom, { ringSeq, failed: [...join.failedList] })
+    }
+    return true
+  }
+
+  /** One that I hear has not been silent at all: it will not have one of those I am with, or does not hear me. */
+  #groundsOfSilence(processor: Processor): Grounds {
+    const refused = this.#heard.get(processor)?.failed
+    if (refused?.some(other => this.proc.has(other) && !this.failed.has(other))) {
+      return { kind: 'refuses', whom: refused }
+    }
+    const deaf = this.#unanswering.has(processor) && !this.#answering.has(processor)
+    return deaf ? { kind: 'refuses', whom: [this.#self] } : SILENT
+  }
+
+  /**
+   * The sender of a join takes the side of one whom I have given up against `processor`, of two that hold each other for
+   * failed. Believing both sides would leave me with neither.
+   */
+  #takesTheOtherSide(join: Join, processor: Processor): boolean {
+    for (const givenUp of this.failed) {
+      if (join.failedList.includes(givenUp)) continue
+      if (this.#holdsForFailed(givenUp, processor) || this.#holdsForFailed(processor, givenUp)) return true
+    }
+    return false
+  }
+
+  #holdsForFailed(processor: Processor, other: Processor): boolean {
+    return this.#heard.get(processor)?.failed.includes(other) ?? false
+  }
+
+  /** A member that has not installed the present ring still spreads what I may have told it before. */
+  #groundsOfRumour(processor: Processor, by: Processor): Grounds {
+    const former = this.#formerGrounds.get(processor)
+    return former === undefined || former.kind === 'told' ? { kind: 'told', by } : former
+  }
+
+  /** The grounds are those of the first time: whoever tells me later may have it from me. */
+  #fail(processor: Processor, grounds: Grounds): void {
+    if (this.failed.has(processor)) return
+    this.failed.add(processor)
+    this.grounds.set(processor, grounds)
+  }
+
+  #nobodyFailed(): void {
+    this.failed.clear()
+    this.grounds.clear()
   }
 }
 

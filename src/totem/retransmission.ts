@@ -6,6 +6,37 @@ import type { SortQueue } from './sort-queue.js'
 import type { TotemLower } from './types.js'
 
 /**
+ * What was served at the last visit. If the same is asked for again, the way from here to the one who asks may be cut:
+ * the request is left to the others for this visit, or it would never get past this processor.
+ */
+export class Served {
+  readonly #seqs = new Uint32Array(RETRANSMIT_ENTRIES_MAX)
+  #count = 0
+  readonly #now = new Uint32Array(RETRANSMIT_ENTRIES_MAX)
+  #nowCount = 0
+
+  has(seq: number): boolean {
+    for (let i = 0; i < this.#count; i++) if (this.#seqs[i] === seq) return true
+    return false
+  }
+
+  add(seq: number): void {
+    if (this.#nowCount < this.#now.length) this.#now[this.#nowCount++] = seq
+  }
+
+  visitEnds(): void {
+    this.#seqs.set(this.#now)
+    this.#count = this.#nowCount
+    this.#nowCount = 0
+  }
+
+  clear(): void {
+    this.#count = 0
+    this.#nowCount = 0
+  }
+}
+
+/**
  * Sends again, to the letter, what is asked for and held here; returns how many were sent (at most `allowed`). Requests
  * that nobody can serve are struck out: for another ring, for a number not given out yet, for one that all have had.
  * They would take up the list for as long as the ring lives.
@@ -15,6 +46,7 @@ export function serveRequests(
   ring: RingId,
   queue: SortQueue,
   allowed: number,
+  served: Served,
   lower: TotemLower,
 ): number {
   let sent = 0
@@ -23,10 +55,11 @@ export function serveRequests(
     const itemRing = token.retransmitRings[i] as RingId
     const seq = token.retransmitSeqs[i] as number
     if (!sameRingId(itemRing, ring) || !queue.inRange(seq) || seqLess(token.seq, seq)) continue
-    if (sent < allowed) {
+    if (sent < allowed && !served.has(seq)) {
       const frame = queue.get(seq)
       if (frame !== null) {
         lower.multicast(frame.buf, frame.off, frame.len, false)
+        served.add(seq)
         sent++
         continue
       }
@@ -38,6 +71,7 @@ export function serveRequests(
     kept++
   }
   token.retransmitCount = kept
+  served.visitEnds()
   return sent
 }
 

@@ -23,14 +23,15 @@ import {
   sameRingId,
   type WireGeneration,
 } from '../wire/generation.js'
+import { Absent } from './absent.js'
 import { createTotemStats, type GatherReason, type TotemEvent } from './events.js'
 import { FlowControl } from './flow-control.js'
 import { type Frame, FramePool } from './frame.js'
-import { GatherSets } from './gather-sets.js'
+import { GatherSets, type JoinEffect } from './gather-sets.js'
 import type { TotemParameters } from './parameters.js'
 import { ORDINARY, ReceiveLog, WRAPPER } from './receive-log.js'
 import { fillCommitEntry, prepareMcastHeader, RETRANS_QUEUE_SIZE, Recovery } from './recovery.js'
-import { requestMissing, serveRequests } from './retransmission.js'
+import { requestMissing, Served, serveRequests } from './retransmission.js'
 import { SendQueue } from './send-queue.js'
 import { seqLess, seqLessOrEqual, seqNext } from './sequence.js'
 import { SORT_QUEUE_SIZE } from './sort-queue.js'
@@ -57,6 +58,10 @@ const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
  * to come. Only a forged token does that, and it would go round for ever.
  */
 const STALLED_RECOVERY_VISITS = 100
+/** Calls for those who are absent, in the time that a loss of the token and the agreement after it take (a round). */
+const CALLS_PER_ROUND = 4
+/** Rounds after which whoever is absent is let in whatever the grounds were: with three nodes' defaults eight minutes. */
+const PATIENCE_ROUNDS = 64
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 
@@ -114,8 +119,13 @@ export class SingleRing {
    */
   #whole = false
   #newMembers: Processor[] = []
-  /** Whom this ring was formed without, as failed. */
-  #givenUp: Processor[] = []
+  readonly #absent = new Absent()
+  /**
+   * Until when an outsider is not believed that it holds me for failed. Two rings of one that are just coming together
+   * form new rings in an instant when each believes the last but one join of the other, and could go on like that for
+   * long: after one such belief there is a pause.
+   */
+  readonly #waryUntil = new Map<Processor, number>()
   readonly #announcedLeave = new Set<Processor>()
   readonly #sets: GatherSets
   readonly #recovery = new Recovery()
@@ -137,6 +147,7 @@ export class SingleRing {
   #aruUnchanged = 0
   #failedToReceive = false
   readonly #flow: FlowControl
+  readonly #served = new Served()
   /** The last token sent (of either kind), byte for byte, for retransmission. */
   readonly #copy: Uint8Array
   #copyLength = 0
@@ -263,7 +274,14 @@ export class SingleRing {
           if (this.#state === 'gather') this.#consensusTimeout()
           break
         case 'merge':
-          if (this.#state === 'operational' && this.#isRepresentative()) this.#sendMergeDetect()
+          if (this.#state === 'operational' && this.#isRepresentative()) this.#sendMergeDetect(0)
+          break
+        case 'call':
+          // Who listens for me only must hear me, also where another speaks for this ring.
+          if (this.#state === 'operational') {
+            this.#callAbsent()
+            this.#timers.start('call', now + this.#callMs())
+          }
           break
         case 'pause':
           this.#pauseGap = now - this.#pauseStamp
@@ -369,6 +387,7 @@ export class SingleRing {
     this.#timers.cancel('tokenWarning')
     this.#timers.cancel('tokenRetransmit')
     this.#timers.cancel('merge')
+    this.#timers.cancel('call')
     this.#timers.cancel('hold')
     this.#timers.cancel('heartbeat')
     this.#sets.resetConsensus()
@@ -415,7 +434,7 @@ export class SingleRing {
         if (join.failedList.includes(this.#self)) return
         if (this.#members.includes(join.systemFrom)) {
           if (join.ringSeq < this.#ring.seq) return
-        } else if (!this.#whole || this.#stillHoldsMemberForFailed(join)) {
+        } else if (!this.#whole || !this.#absent.admitsJoin(join, this.#members, this.#now)) {
           return
         }
         this.#processJoin(join)
@@ -428,7 +447,7 @@ export class SingleRing {
         if (!this.#newMembers.includes(join.systemFrom) || join.ringSeq < this.#ring.seq) return
         const inRecovery = this.#state === 'recovery'
         this.#noteLeave(join)
-        if (this.#sets.hasRoomFor(join)) this.#sets.absorb(join, this.#members)
+        if (this.#sets.hasRoomFor(join)) this.#absorb(join)
         this.#log.abandonRecovery()
         this.#enterGather(inRecovery ? 'joinInRecovery' : 'joinInCommit')
         break
@@ -439,7 +458,7 @@ export class SingleRing {
   #processJoin(join: Join): void {
     this.#noteLeave(join)
     if (!this.#sets.hasRoomFor(join)) return
-    const effect = this.#sets.absorb(join, this.#members)
+    const effect = this.#absorb(join)
     if (effect === 'merged') {
       this.#enterGather('mergeDuringJoin')
       return
@@ -459,15 +478,13 @@ export class SingleRing {
     if (this.#state === 'operational') this.#enterGather('joinInOperational')
   }
 
-  /**
-   * An outsider that was given up when this ring formed, because it holds one of us for failed, and that still does: it
-   * cannot be in one ring with us before it has forgotten that, which it does in a ring of its own. Answering its joins
-   * would only break up this ring, once for every join.
-   */
-  #stillHoldsMemberForFailed(join: Join): boolean {
-    if (!this.#givenUp.includes(join.systemFrom)) return false
-    for (const processor of join.failedList) if (this.#members.includes(processor)) return true
-    return false
+  #absorb(join: Join): JoinEffect {
+    const sender = join.systemFrom
+    const wasFailed = this.#sets.failed.has(sender)
+    const wary = this.#now < (this.#waryUntil.get(sender) ?? Number.NEGATIVE_INFINITY)
+    const effect = this.#sets.absorb(join, this.#members, wary)
+    if (!wasFailed && this.#sets.failed.has(sender)) this.#waryUntil.set(sender, this.#now + this.#parameters.joinMs)
+    return effect
   }
 
   #noteLeave(join: Join): void {
@@ -648,6 +665,7 @@ export class SingleRing {
     this.#forwardCommitToken(token)
     this.#lastTokenSeq = ARU_BEFORE_FIRST
     this.#recovery.begin()
+    this.#served.clear()
     this.#recovery.chooseMembers(token, this.#members, this.#oldRing)
     this.#recovery.queueOldMessages(
       token,
@@ -732,8 +750,9 @@ export class SingleRing {
 
     this.#log.install()
     this.#lastAru = this.#firstSeq
-    this.#givenUp = [...this.#sets.failed]
-    this.#sets.installed(this.#members)
+    this.#absent.formed(this.#sets.grounds, this.#now + PATIENCE_ROUNDS * this.#roundMs())
+    if (this.#absent.size > 0) this.#timers.start('call', this.#now + this.#callMs())
+    this.#sets.installed(this.#members, this.#ring.seq)
 
     this.#whole = false
     const unannounced = left.filter(member => !this.#announcedLeave.has(member))
@@ -800,7 +819,7 @@ export class SingleRing {
     if (this.#state === 'recovery') this.#forgetRecovered()
     let allowed = this.#flow.allowance(token, this.#waiting())
     if (token.retransmitCount > 0) this.#event({ kind: 'retransmitList', seqs: requestedSeqs(token) })
-    const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#lower)
+    const retransmitted = serveRequests(token, this.#ring, queue, allowed, this.#served, this.#lower)
     this.stats.mcast_retx += retransmitted
     allowed -= retransmitted
     requestMissing(token, this.#ring, queue, this.#log.aru, this.#parameters.missCountConst)
@@ -990,14 +1009,27 @@ export class SingleRing {
         this.#drop()
         return
       }
+      if (!this.#absent.admits(sender, this.#members, this.#now)) {
+        this.#drop()
+        return
+      }
       if (!this.#addToProc(sender)) return
       this.#enterGather('foreignMessageInOperational')
     } else if (this.#state === 'gather') {
-      if (this.#sets.proc.has(sender) || !this.#addToProc(sender)) return
+      if (this.#isKnownInGather(sender) || !this.#addToProc(sender)) return
       this.#enterGather('foreignMessageInGather')
     } else {
       this.#drop()
     }
+  }
+
+  /** Something other than a join came in GATHER. */
+  #isKnownInGather(processor: Processor): boolean {
+    if (!this.#sets.proc.has(processor)) return false
+    if (this.#timers.remaining('consensus', this.#now) < this.#parameters.consensusMs / 2) {
+      this.#sets.didNotAnswer(processor)
+    }
+    return true
   }
 
   #addToProc(processor: Processor): boolean {
@@ -1019,10 +1051,11 @@ export class SingleRing {
 
   // ---- merge detection -------------------------------------------------------------------------------------------
 
-  #sendMergeDetect(): void {
+  /** `targetNodeId`: whom I wait for, 0 for nobody. Stock members neither set nor read it (spec: totem 2.1). */
+  #sendMergeDetect(targetNodeId: number): void {
     const message = this.#mergeDetect
     message.nodeId = this.#nodeId
-    message.targetNodeId = 0
+    message.targetNodeId = targetNodeId
     message.systemFrom = this.#self
     copyRingId(this.#ring, message.ring)
     const length = this.#wire.writeMergeDetect(message, this.#scratch, 0)
@@ -1030,13 +1063,26 @@ export class SingleRing {
     this.stats.memb_merge_detect_tx++
   }
 
+  #callAbsent(): void {
+    let called = false
+    for (const processor of this.#absent.refusing()) {
+      this.#sendMergeDetect(this.#wire.nodeIdOf(processor))
+      called = true
+    }
+    if (!called) this.#sendMergeDetect(0)
+  }
+
   #receiveMergeDetect(): void {
     this.stats.memb_merge_detect_rx++
     const message = this.#mergeDetect
     if (sameRingId(message.ring, this.#ring)) return
     if (this.#state === 'operational') {
-      if (this.#whole && this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
-    } else if (this.#state === 'gather' && !this.#sets.proc.has(message.systemFrom)) {
+      if (!this.#whole) return
+      const asked = message.targetNodeId === this.#nodeId && this.#absent.waitsForMe(message.systemFrom)
+      if (!asked && !this.#absent.admits(message.systemFrom, this.#members, this.#now)) return
+      if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
+    } else if (this.#state === 'gather') {
+      if (this.#isKnownInGather(message.systemFrom)) return
       if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInGather')
     }
   }
@@ -1059,6 +1105,15 @@ export class SingleRing {
   #startTokenWarning(): void {
     const after = this.#parameters.tokenWarningMs
     if (after > 0) this.#timers.start('tokenWarning', this.#now + after)
+  }
+
+  #callMs(): number {
+    return this.#roundMs() / CALLS_PER_ROUND
+  }
+
+  /** The time that a loss of the token and the agreement after it take. */
+  #roundMs(): number {
+    return this.#parameters.tokenTimeoutMs + this.#parameters.consensusMs
   }
 
   #startTokenRetransmit(): void {

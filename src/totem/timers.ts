@@ -10,6 +10,7 @@ export const TIMER_NAMES = [
   'sendJoin',
   'consensus',
   'merge',
+  'call',
   'pause',
   'heartbeat',
 ] as const
@@ -36,6 +37,11 @@ export class TimerTable {
 
   isRunning(name: TimerName): boolean {
     return this.#deadlines[name] !== Number.POSITIVE_INFINITY
+  }
+
+  /** Time until it is due, ms; Infinity when it does not run. */
+  remaining(name: TimerName, now: number): number {
+    return this.#deadlines[name] - now
   }
 
   cancelAll(): void {

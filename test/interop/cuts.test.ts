@@ -27,6 +27,7 @@ const SERVED_SHARE_MIN = 0.9
 
 const PATTERNS: readonly CutPattern[] = [
   { nodes: 3, cuts: [[1, 2]] },
+  { nodes: 3, cuts: [[3, 2]] },
   {
     nodes: 3,
     cuts: [

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { factoryFor, runScenario } from '../../src/sim/run.js'
-import { generateScenario, type ScenarioOptions } from '../../src/sim/scenario.js'
+import { generateScenario, type Scenario, type ScenarioOptions } from '../../src/sim/scenario.js'
 import type { HostServices, SimNode, SimNodeConfig, SimNodeFactory } from '../../src/sim/sim-node.js'
+import type { TotemObserver } from '../../src/totem/types.js'
 import { createGeneration3 } from '../../src/wire/generation3.js'
 
 const MCAST_HEADER_LENGTH = 45
@@ -63,6 +64,23 @@ function foundBroken(options: ScenarioOptions, breakage: Breakage): string[] {
   return []
 }
 
+/** Three nodes; the disk of the first is lost, then the second crashes with its disk. */
+function withLostDisk(breakage: Breakage): string[] {
+  const generated = generateScenario(1, { nodes: 3, faults: [], engine: 'node', mixedByteOrder: false })
+  const scenario: Scenario = {
+    ...generated,
+    nodeIds: [1, 2, 3],
+    faults: [
+      { atMs: 2000, fault: { kind: 'crash', host: 0, forMs: 20, disk: { kind: 'lost' } } },
+      { atMs: 4000, fault: { kind: 'crash', host: 1, forMs: 20 } },
+    ],
+    faultEndMs: 6000,
+  }
+  const real = factoryFor(scenario)
+  const result = runScenario(scenario, { factory: (config, services) => breakage(real, config, services) })
+  return result.violations.map(violation => violation.property)
+}
+
 describe('the laboratory notices a node that', () => {
   it('is in order, by finding nothing', () => {
     assert.deepEqual(
@@ -84,6 +102,41 @@ describe('the laboratory notices a node that', () => {
     assert.deepEqual(found, ['C3'])
   })
 
+  it('forgets its ring sequence number while the disk of another is lost (C3)', () => {
+    class Forgetful extends Wrapped {
+      override start(now: number) {
+        super.start(now, 0)
+      }
+    }
+    assert.deepEqual(
+      withLostDisk((real, config, services) => new Wrapped(real(config, services))),
+      [],
+      'a lost disk alone is no violation',
+    )
+    const found = withLostDisk((real, config, services) => {
+      const node = real(config, services)
+      return config.nodeId === 2 ? new Forgetful(node) : new Wrapped(node)
+    })
+    assert.deepEqual(found, ['C3'])
+  })
+
+  it('has another idea of who is in a ring than the others, after the disk of one was lost (C2)', () => {
+    const found = withLostDisk((real, config, services) => {
+      const { observer } = services
+      let lost = false
+      const lying: TotemObserver = {
+        ...observer,
+        configured: change => {
+          if (!change.members.includes(1)) lost = true
+          const lie = lost && change.kind === 'regular' && change.members.length === 3
+          observer.configured?.(lie ? { ...change, members: change.members.filter(member => member !== 1) } : change)
+        },
+      }
+      return real(config, config.nodeId === 3 ? { ...services, observer: lying } : services)
+    })
+    assert.equal(found[0], 'C2')
+  })
+
   it('damages what it receives (B5)', () => {
     class Damaging extends Wrapped {
       count = 0
@@ -99,15 +152,17 @@ describe('the laboratory notices a node that', () => {
     assert.equal(found[0], 'B5')
   })
 
-  it('does not listen to joins (L1)', () => {
-    class Deaf extends Wrapped {
-      override receive(now: number, buf: Uint8Array, off: number, len: number, from: string) {
-        if (buf[off + TYPE_AT] !== JOIN) super.receive(now, buf, off, len, from)
+  for (const faults of [[], ['disk']] as const) {
+    it(`does not listen to joins (L1)${faults.length > 0 ? ', damaged disks or not' : ''}`, () => {
+      class Deaf extends Wrapped {
+        override receive(now: number, buf: Uint8Array, off: number, len: number, from: string) {
+          if (buf[off + TYPE_AT] !== JOIN) super.receive(now, buf, off, len, from)
+        }
       }
-    }
-    const found = foundBroken({ faults: [] }, (real, config, services) => new Deaf(real(config, services)))
-    assert.deepEqual(found, ['L1'])
-  })
+      const found = foundBroken({ faults }, (real, config, services) => new Deaf(real(config, services)))
+      assert.deepEqual(found, ['L1'])
+    })
+  }
 
   it('believes every token that all have received everything (D6)', () => {
     const found = foundBroken({ faults: ['loss', 'partition'] }, (real, config, services) => {

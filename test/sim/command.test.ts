@@ -45,6 +45,10 @@ describe('corosync-sim run', () => {
       ['run', '--colour'],
       ['replay'],
       ['replay', 'x'],
+      ['check'],
+      ['record', '--group', 'g'],
+      ['record', '--group', 'g', '--out', 'x', '--load', '0'],
+      ['record', '--group', 'g', '--out', 'x', '--bytes', '4'],
       ['repeat', '1'],
       [],
     ]) {

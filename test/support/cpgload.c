@@ -7,14 +7,9 @@
  *       sends one, waits until it is delivered back, repeats
  *   cpgload listen -t SECONDS [-n COUNT] [-z] [-g GROUP]
  *       receives only; ends after COUNT messages or after that time; -z: every sender must begin with sequence 0
- *   cpgload trace  -o FILE [-s MAXBYTES] [-r PER_SECOND] [-g GROUP]
- *       sends at a steady rate and writes every event to FILE, until standard input ends; a line "quiet" there stops the sending
  *
  * A message is u64 sequence, u32 checksum, u32 zero, body. A gap, a repetition or a wrong checksum is an error; the exit
  * status is 1 if there was any, 3 when the daemon could not be used.
- *
- * Trace lines: "P node pid", "R ringnode.ringseq member...", "M node:pid...", "S seq" (accepted), "D node pid seq bytes ok|bad ms"
- * (delivered, and when: milliseconds since 1970), "Q" (no more sends follow), "X why" (the end).
  */
 #include <corosync/corotypes.h>
 #include <corosync/cpg.h>
@@ -41,11 +36,8 @@ static atomic_ulong own_delivered, all_delivered, bytes_delivered, errors;
 static atomic_int joined, group_members;
 static struct { uint32_t nodeid, pid; uint64_t next; } senders[MAX_SENDERS];
 static int sender_count, from_zero;
-static FILE *trace;
 
 static double now_s(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
-
-static unsigned long long wall_ms(void) { struct timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec * 1000ull + t.tv_nsec / 1000000; }
 
 static uint32_t checksum(const uint8_t *p, size_t n) {
 	uint32_t h = 2166136261u;
@@ -67,16 +59,12 @@ static void on_deliver(cpg_handle_t h, const struct cpg_name *g, uint32_t nodeid
 	memcpy(&seq, msg, 8); memcpy(&sum, (char *)msg + 8, 4);
 	int good = checksum((uint8_t *)msg + HEADER, len - HEADER) == sum;
 	if (!good) atomic_fetch_add(&errors, 1);
-	if (trace) {
-		fprintf(trace, "D %u %u %llu %zu %s %llu\n", nodeid, pid, (unsigned long long)seq, len, good ? "ok" : "bad", wall_ms());
-	} else {
-		int i;
-		for (i = 0; i < sender_count; i++) if (senders[i].nodeid == nodeid && senders[i].pid == pid) break;
-		if (i == sender_count && sender_count < MAX_SENDERS) {
-			senders[i].nodeid = nodeid; senders[i].pid = pid; senders[i].next = from_zero ? 0 : seq; sender_count++;
-		}
-		if (i < MAX_SENDERS) { if (senders[i].next != seq) atomic_fetch_add(&errors, 1); senders[i].next = seq + 1; }
+	int i;
+	for (i = 0; i < sender_count; i++) if (senders[i].nodeid == nodeid && senders[i].pid == pid) break;
+	if (i == sender_count && sender_count < MAX_SENDERS) {
+		senders[i].nodeid = nodeid; senders[i].pid = pid; senders[i].next = from_zero ? 0 : seq; sender_count++;
 	}
+	if (i < MAX_SENDERS) { if (senders[i].next != seq) atomic_fetch_add(&errors, 1); senders[i].next = seq + 1; }
 	atomic_fetch_add(&bytes_delivered, len);
 	atomic_fetch_add(&all_delivered, 1);
 	if (nodeid == my_nodeid && pid == (uint32_t)getpid()) atomic_fetch_add(&own_delivered, 1);
@@ -87,23 +75,9 @@ static void on_confchg(cpg_handle_t h, const struct cpg_name *g, const struct cp
 	(void)h; (void)g; (void)l; (void)nl;
 	for (size_t i = 0; i < nj; i++) if (j[i].nodeid == my_nodeid && j[i].pid == (uint32_t)getpid()) atomic_store(&joined, 1);
 	atomic_store(&group_members, (int)nm);
-	if (trace) {
-		fputc('M', trace);
-		for (size_t i = 0; i < nm; i++) fprintf(trace, " %u:%u", m[i].nodeid, m[i].pid);
-		fputc('\n', trace);
-	}
 }
 
-static void on_ring(cpg_handle_t h, struct cpg_ring_id ring, uint32_t n, const uint32_t *members) {
-	(void)h;
-	if (!trace) return;
-	fprintf(trace, "R %u.%llu", ring.nodeid, (unsigned long long)ring.seq);
-	for (uint32_t i = 0; i < n; i++) fprintf(trace, " %u", members[i]);
-	fputc('\n', trace);
-}
-
-static cpg_model_v1_data_t model = { .cpg_deliver_fn = on_deliver, .cpg_confchg_fn = on_confchg, .cpg_totem_confchg_fn = on_ring,
-				     .flags = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF };
+static cpg_model_v1_data_t model = { .cpg_deliver_fn = on_deliver, .cpg_confchg_fn = on_confchg };
 
 static void *dispatcher(void *arg) { (void)arg; cpg_dispatch(handle, CS_DISPATCH_BLOCKING); return NULL; }
 
@@ -171,68 +145,28 @@ static int mode_listen(double secs, long count) {
 	return errors ? 1 : 0;
 }
 
-static int mode_trace(size_t max_size, double rate) {
-	uint8_t *buf = malloc(max_size);
-	uint64_t seq = 0;
-	int sending = rate > 0, fd; cpg_fd_get(handle, &fd);
-	const char *why = "end of input";
-	double due = now_s();
-	for (;;) {
-		double wait = sending ? (due - now_s()) * 1000 : 200;
-		struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
-		poll(p, 2, wait > 200 ? 200 : wait > 0 ? (int)wait + 1 : 0);
-		if (p[0].revents && cpg_dispatch(handle, CS_DISPATCH_ALL) != CS_OK) { why = "the daemon is gone"; break; }
-		if (p[1].revents) {
-			char line[64]; ssize_t n = read(0, line, sizeof line);
-			if (n <= 0) break;
-			if (sending) fprintf(trace, "Q\n");
-			sending = 0;
-		}
-		if (sending && now_s() >= due) {
-			size_t size = HEADER + (seq * 2654435761u) % (max_size - HEADER + 1);
-			fill(buf, size, seq);
-			struct iovec iov = { buf, size };
-			cs_error_t r = cpg_mcast_joined(handle, CPG_TYPE_AGREED, &iov, 1);
-			if (r == CS_OK) fprintf(trace, "S %llu\n", (unsigned long long)seq++);
-			else if (r != CS_ERR_TRY_AGAIN) { why = "send refused"; break; }
-			due += 1 / rate;
-			if (due < now_s() - 1) due = now_s(); /* after a stall, no burst to make up for it */
-		}
-		fflush(trace);
-	}
-	fprintf(trace, "X %s\n", why);
-	fclose(trace);
-	trace = NULL;
-	printf("{\"mode\":\"trace\",\"sent\":%lu,\"delivered\":%lu,\"errors\":%lu}\n", (unsigned long)seq, (unsigned long)all_delivered, (unsigned long)errors);
-	return errors ? 1 : 0;
-}
-
 int main(int argc, char **argv) {
-	size_t size = 64; double secs = 2, rate = 100; long count = 0; int members = 1;
-	const char *group = "cpgload", *file = NULL;
-	if (argc < 2) { fprintf(stderr, "usage: cpgload flood|ping|listen|trace [-s bytes] [-t seconds] [-n count] [-m members] [-r rate] [-o file] [-z] [-g group]\n"); return 2; }
+	size_t size = 64; double secs = 2; long count = 0; int members = 1;
+	const char *group = "cpgload";
+	if (argc < 2) { fprintf(stderr, "usage: cpgload flood|ping|listen [-s bytes] [-t seconds] [-n count] [-m members] [-z] [-g group]\n"); return 2; }
 	const char *mode = argv[1];
 	optind = 2;
-	for (int c; (c = getopt(argc, argv, "s:t:n:g:m:r:o:z")) != -1;)
+	for (int c; (c = getopt(argc, argv, "s:t:n:g:m:z")) != -1;)
 		switch (c) {
 		case 's': size = strtoul(optarg, 0, 0); break;
 		case 't': secs = atof(optarg); break;
 		case 'n': count = atol(optarg); break;
 		case 'g': group = optarg; break;
 		case 'm': members = atoi(optarg); break;
-		case 'r': rate = atof(optarg); break;
-		case 'o': file = optarg; break;
 		case 'z': from_zero = 1; break;
 		default: return 2;
 		}
 	if (size < HEADER) size = HEADER;
-	if (!strcmp(mode, "trace") && (!file || !(trace = fopen(file, "w")))) { fprintf(stderr, "cannot write the trace\n"); return 2; }
 	cs_error_t r;
 	double give_up = now_s() + 20;
 	while ((r = cpg_model_initialize(&handle, CPG_MODEL_V1, (cpg_model_data_t *)&model, NULL)) != CS_OK && now_s() < give_up) usleep(50000);
 	if (r != CS_OK) { fprintf(stderr, "cpg_initialize: error %d\n", r); return 3; }
 	cpg_local_get(handle, &my_nodeid);
-	if (trace) fprintf(trace, "P %u %u\n", my_nodeid, (unsigned)getpid());
 	struct cpg_name name; name.length = strlen(group); memcpy(name.value, group, name.length);
 	while ((r = cpg_join(handle, &name)) == CS_ERR_TRY_AGAIN && now_s() < give_up) usleep(10000);
 	if (r != CS_OK) { fprintf(stderr, "cpg_join: error %d\n", r); return 3; }
@@ -240,7 +174,7 @@ int main(int argc, char **argv) {
 	if (!joined) { fprintf(stderr, "no join confirmation within 20 s\n"); return 3; }
 	int status = !strcmp(mode, "flood") ? mode_flood(size, secs, count, members)
 		   : !strcmp(mode, "ping") ? mode_ping(size, count > 0 ? count : 1000)
-		   : !strcmp(mode, "trace") ? mode_trace(size, rate) : mode_listen(secs, count);
+		   : mode_listen(secs, count);
 	fflush(stdout);
 	_exit(status);
 }

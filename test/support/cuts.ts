@@ -1,11 +1,12 @@
 // One measurement of a ring under a lasting cut: which datagrams are dropped from where to where, and what becomes of the ring
 // meanwhile and after healing. Goes in: the kinds of nodes, a pattern of cuts, how long. Comes out: every configuration that each
 // node installed and when, and how far messages went on. It reads the two log lines that both engines write for a new ring, and
-// the traces of the members' messages; it does not know what is good.
+// the recordings of a member on each node; it does not know what is good.
 
+import type { MemberLife } from '../../src/recorder/reader.js'
+import { lastMember } from './faults.js'
 import { converged, createCluster, type Peer, type PeerKind } from './peers.js'
 import { pause, type RingConfig } from './testbed.js'
-import type { Trace } from './trace.js'
 
 export interface CutPattern {
   readonly nodes: number
@@ -50,11 +51,11 @@ export interface NodeReport {
   /** While the cut stood, and at its end. */
   readonly service: Service
   readonly quietService: Service
-  /** What ended unasked, and how: the engine, or the member that was traced. */
+  /** What ended unasked, and how: the engine, or the member that was recorded. */
   readonly ended: string | undefined
 }
 
-/** With these all nodes of a ring are traced: small messages at a rate at which a silence of a slot means something. */
+/** With these a member on every node is recorded: small messages at a rate at which a silence of a slot means something. */
 const TRACE = { group: 'cuts', maxBytes: 64, perSecond: 20 } as const
 const SLOT_MS = 250
 const FORMATION_MS = 60_000
@@ -108,7 +109,8 @@ interface Times {
 }
 
 function nodeReport(peer: Peer, nodes: number, { cutAtMs, quietAtMs, healedAtMs }: Times): NodeReport {
-  const trace = peer.traces().at(-1)!
+  const life = lastMember(peer)
+  if (life === undefined) throw new Error(`no member was recorded on node ${peer.node}`)
   const changes = changesOf(peer.log(), new Date(cutAtMs).getFullYear())
   const since = (fromMs: number, toMs: number) =>
     changes
@@ -120,8 +122,8 @@ function nodeReport(peer: Peer, nodes: number, { cutAtMs, quietAtMs, healedAtMs 
     members: changes.findLast(({ atMs }) => atMs < healedAtMs)?.members ?? [],
     afterHealing: since(healedAtMs, Number.POSITIVE_INFINITY),
     membersAtLast: changes.at(-1)?.members ?? [],
-    service: serviceOf(trace, nodes, cutAtMs, healedAtMs),
-    quietService: serviceOf(trace, nodes, quietAtMs, healedAtMs),
+    service: serviceOf(life, nodes, cutAtMs, healedAtMs),
+    quietService: serviceOf(life, nodes, quietAtMs, healedAtMs),
     ended: endOf(peer),
   }
 }
@@ -130,7 +132,7 @@ function endOf(peer: Peer): string | undefined {
   const { engine } = peer
   if (!engine.running)
     return `the engine of node ${peer.node} ended (${engine.result}): ${engine.stderr.trim().slice(-200)}`
-  return peer.tracing ? undefined : `the traced member on node ${peer.node} ended`
+  return peer.tracing ? undefined : `the recorded member on node ${peer.node} ended`
 }
 
 const SYNC_MEMBERS = /\[QUORUM *\] Sync members\[\d+\]: ([\d ]+)/
@@ -156,13 +158,16 @@ export function changesOf(log: string, year: number): Change[] {
   return changes
 }
 
-/** What a traced member had of others in rings of a majority, between two times. */
-export function serviceOf(trace: Trace, nodes: number, fromMs: number, toMs: number): Service {
-  const times = trace.epochs
-    .filter(({ members }) => members.length > nodes / 2)
-    .flatMap(({ delivered }) => delivered)
-    .filter(({ sender, atMs }) => sender !== trace.self && atMs >= fromMs && atMs < toMs)
-    .map(({ atMs }) => atMs)
+/** What a recorded member had of others in rings of a majority, between two times on the clock of its host. */
+export function serviceOf({ header, events }: MemberLife, nodes: number, fromMs: number, toMs: number): Service {
+  const times: number[] = []
+  let inMajority = false
+  for (const event of events) {
+    if (event.event === 'ring') inMajority = event.members.length > nodes / 2
+    if (event.event !== 'message' || event.sender === `${header.node}:${header.pid}`) continue
+    const atMs = header.started + event.t
+    if (inMajority && atMs >= fromMs && atMs < toMs) times.push(atMs)
+  }
   const served = new Set(times.map(atMs => Math.floor((atMs - fromMs) / SLOT_MS)))
   let longestSilenceMs = 0
   let lastMs = fromMs

@@ -1,9 +1,11 @@
 // Random faults on a running cluster of three peers, from a seed: kill and restart, stop and go on, cut, heal, one-way cut, loss.
 // After each the members that can hear each other must agree; at the end the traces of all lives go to the judge.
 
+import { type EngineEvent, type MemberEvent, ringName } from '../../src/recorder/format.js'
+import type { MemberLife } from '../../src/recorder/reader.js'
+import { judge, report, violationsOf } from '../../src/sim/check/check.js'
 import { converged, type Peer, type TraceOptions } from './peers.js'
 import { pause, type Testbed, until } from './testbed.js'
-import { judge } from './trace.js'
 
 export interface FaultOptions {
   readonly seed: number
@@ -103,39 +105,37 @@ export async function sufferFaults(testbed: Testbed, peers: readonly Peer[], opt
   }
 
   await endTraces(peers)
-  const traces = peers.flatMap(peer => peer.traces())
-  const delivered = traces.reduce(
-    (sum, trace) => sum + trace.epochs.reduce((n, epoch) => n + epoch.delivered.length, 0),
-    0,
-  )
-  const rings = new Set(traces.flatMap(trace => trace.epochs.map(epoch => epoch.ring)))
-  options.say(`${traces.length} traces, ${rings.size} rings, ${delivered} deliveries judged`)
+  const lives = peers.flatMap(peer => peer.traces())
+  const events: readonly { readonly event: string }[] = lives.flatMap<EngineEvent | MemberEvent>(life => life.events)
+  const delivered = events.filter(({ event }) => event === 'message').length
+  const rings = new Set(lives.flatMap<EngineEvent | MemberEvent>(life => life.events).flatMap(ringOf))
+  options.say(`${lives.length} traces, ${rings.size} rings, ${delivered} deliveries judged`)
   // A judge of nothing finds nothing.
   if (delivered < options.count * DELIVERIES_PER_FAULT_MIN)
     throw new Error(`only ${delivered} deliveries were recorded`)
-  const violations = judge(traces)
-  if (violations.length > 0)
-    throw new Error(`seed ${options.seed}: ${violations.length} violations:\n${violations.slice(0, 20).join('\n')}`)
+  const verdicts = judge(lives)
+  if (violationsOf(verdicts).length > 0) throw new Error(`seed ${options.seed}:\n${report(verdicts).join('\n')}`)
 }
 
-/** Stops the senders and waits until everything that was accepted has come back to its sender, then ends the recording. */
-async function endTraces(peers: readonly Peer[]): Promise<void> {
+function ringOf(event: EngineEvent | MemberEvent): string[] {
+  return event.event === 'ring' ? [ringName(event.ring)] : []
+}
+
+/** Stops the senders and waits until everything that was accepted has come back to its sender, then ends the recordings. */
+export async function endTraces(peers: readonly Peer[]): Promise<void> {
   for (const peer of peers) peer.quiet()
-  const living = () => peers.map(peer => peer.traces().at(-1)!)
   let last = ''
   await until(
     'everything that was sent to be delivered',
     20_000,
     () => {
-      const now = living()
-        .map(trace => {
-          const delivered = trace.epochs.flatMap(epoch => epoch.delivered)
-          const own = delivered.filter(message => message.sender === trace.self).length
-          return `${trace.self} sent ${trace.sent} has ${own} of them and ${delivered.length} in all`
-        })
+      const living = peers.flatMap(peer => lastMember(peer) ?? [])
+      const counts = living.map(countsOf)
+      const now = counts
+        .map(({ name, sent, own, all }) => `${name} sent ${sent} has ${own} of them and ${all} in all`)
         .join('; ')
       // Settled when nothing moves any more between two looks.
-      const settled = now === last && living().every(trace => ownDelivered(trace) === trace.sent)
+      const settled = now === last && counts.every(({ sent, own }) => own === sent)
       last = now
       return settled ? true : undefined
     },
@@ -145,8 +145,18 @@ async function endTraces(peers: readonly Peer[]): Promise<void> {
   for (const peer of peers) await peer.endTrace()
 }
 
-function ownDelivered(trace: ReturnType<Peer['traces']>[number]): number {
-  let count = 0
-  for (const epoch of trace.epochs) for (const message of epoch.delivered) if (message.sender === trace.self) count++
-  return count
+/** What the newest recording of a member on this node holds so far. */
+export function lastMember(peer: Peer): MemberLife | undefined {
+  return peer.traces().findLast((life): life is MemberLife => life.header.recorder === 'member')
+}
+
+function countsOf({ header, events }: MemberLife) {
+  const name = `${header.node}:${header.pid}`
+  const messages = events.filter(event => event.event === 'message')
+  return {
+    name,
+    sent: events.filter(({ event }) => event === 'sent').length,
+    own: messages.filter(({ sender }) => sender === name).length,
+    all: messages.length,
+  }
 }

@@ -1,10 +1,10 @@
-// What `cpgload` does, with the library: flood, ping, listen and trace in a process group, the same messages and the same
+// What `cpgload` does, with the library: flood, ping and listen in a process group, the same messages and the same
 // reports, so that each can stand at either end. A message is u64 sequence, u32 checksum, u32 zero, body.
 
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { createLoadMessage, loadMessageBytes } from '../../src/recorder/load-message.js'
+import { MemberRecorder, type RecordedChange, type RecordedMember } from '../../src/recorder/member-recorder.js'
 import type { FloodOptions, ListenOptions, LoadReport, TraceOptions } from './peers.js'
 import { pause, until } from './testbed.js'
-import { ORDERLY_END } from './trace.js'
 
 /** As much of the library as the load needs. */
 export interface LoadCluster {
@@ -26,7 +26,12 @@ export interface LoadGroup {
 
 export type LoadEvent =
   | { readonly type: 'message'; readonly nodeId: number; readonly pid: number; readonly data: Uint8Array }
-  | { readonly type: 'membership'; readonly members: readonly { readonly nodeId: number; readonly pid: number }[] }
+  | {
+      readonly type: 'membership'
+      readonly members: readonly RecordedMember[]
+      readonly left: readonly RecordedChange[]
+      readonly joined: readonly RecordedChange[]
+    }
   | {
       readonly type: 'ring'
       readonly ring: { readonly nodeId: number; readonly seq: number }
@@ -196,82 +201,71 @@ export async function ping(cluster: LoadCluster, name: string, bytes: number, co
   return { delivered: receiver.delivered, errors: receiver.errors, us_p50: at(0.5), us_p99: at(0.99) }
 }
 
-/** A member that sends at a steady rate and writes down everything it sees, in the lines of `cpgload trace`. */
+/** A member that sends at a steady rate and records everything it sees, as `corosync-sim record` does on a C node. */
 export class Tracer {
-  readonly #file: number
+  readonly #recorder: MemberRecorder
   readonly #options: TraceOptions
   #group: LoadGroup | undefined
-  #seq = 0
+  #counter = 0
   #outstanding = 0
   #timer: NodeJS.Timeout | undefined
-  #ended = false
 
-  private constructor(file: number, options: TraceOptions) {
-    this.#file = file
+  private constructor(recorder: MemberRecorder, options: TraceOptions) {
+    this.#recorder = recorder
     this.#options = options
   }
 
   static async start(cluster: LoadCluster, path: string, options: TraceOptions): Promise<Tracer> {
-    const tracer = new Tracer(openSync(path, 'w'), options)
-    tracer.#line(`P ${cluster.nodeId} ${process.pid}`)
-    tracer.#group = await cluster.cpg.join(options.group, {
+    const { group } = options
+    const onError = (error: Error) => {
+      throw error
+    }
+    const recorder = new MemberRecorder({ path, group, nodeId: cluster.nodeId, pid: process.pid, onError })
+    const tracer = new Tracer(recorder, options)
+    tracer.#group = await cluster.cpg.join(group, {
       onEvent: event => tracer.#record(event),
-      onEnd: error => tracer.#finish(error === undefined ? ORDERLY_END : String(error)),
+      onEnd: error => {
+        if (error !== undefined) recorder.end('failed', String(error))
+      },
     })
     tracer.#timer = setInterval(() => tracer.#send(), 1000 / options.perSecond)
     return tracer
   }
 
   #send(): void {
-    // Like the C tool, which does without when the ring is busy.
+    // Like the recorder of C nodes, which does without when the ring is busy.
     if (this.#outstanding > 0) return
-    const size = HEADER + ((this.#seq * 2654435761) % (this.#options.maxBytes - HEADER + 1))
-    // Written at the hand-over: the message may be back before its acceptance is known.
-    this.#line(`S ${this.#seq}`)
+    const message = createLoadMessage(this.#counter, loadMessageBytes(this.#counter, this.#options.maxBytes))
+    // At the hand-over: the message may be back before its acceptance is known.
+    this.#recorder.sent(this.#counter++, message)
     this.#outstanding++
-    this.#group!.send(createMessage(size, this.#seq++)).then(
+    this.#group!.send(message).then(
       () => this.#outstanding--,
-      error => this.#finish(`send refused: ${error}`),
+      error => this.#recorder.end('failed', `send refused: ${error}`),
     )
   }
 
   #record(event: LoadEvent): void {
     switch (event.type) {
-      case 'message': {
-        const seq = sequenceOf(event.data)
-        const verdict = seq < 0 ? 'bad' : 'ok'
-        this.#line(`D ${event.nodeId} ${event.pid} ${seq} ${event.data.length} ${verdict} ${Date.now()}`)
+      case 'message':
+        this.#recorder.message(event.nodeId, event.pid, event.data)
         break
-      }
       case 'membership':
-        this.#line(`M ${event.members.map(({ nodeId, pid }) => `${nodeId}:${pid}`).join(' ')}`)
+        this.#recorder.membership(event.members, event.left, event.joined)
         break
       case 'ring':
-        this.#line(`R ${event.ring.nodeId}.${event.ring.seq} ${event.members.join(' ')}`)
+        this.#recorder.ring(event.ring, event.members)
         break
     }
   }
 
   quiet(): void {
     clearInterval(this.#timer)
-    this.#line('Q')
   }
 
   async end(): Promise<void> {
+    this.quiet()
     await this.#group?.leave()
-    this.#finish(ORDERLY_END)
-  }
-
-  #finish(why: string): void {
-    if (this.#ended) return
-    clearInterval(this.#timer)
-    this.#line(`X ${why}`)
-    this.#ended = true
-    closeSync(this.#file)
-  }
-
-  /** At once, so that what was seen survives a SIGKILL. */
-  #line(text: string): void {
-    if (!this.#ended) writeSync(this.#file, `${text}\n`)
+    this.#recorder.end('left')
   }
 }

@@ -1,4 +1,4 @@
-// A program with an embedded node, for tests: started with a configuration file and the name of an engine, told by lines of JSON on standard input what
+// A program with an embedded node, for tests: started with a configuration file, the name of an engine and, where the ring is recorded, a file, told by lines of JSON on standard input what
 // to do, answering each with a line of JSON. It leaves the ring in order on SIGTERM or when standard input ends.
 
 import { readFileSync } from 'node:fs'
@@ -22,6 +22,7 @@ function configuration(path: string): string | NodeDescription {
 const starting = startNode({
   config: configuration(process.argv[2]!),
   engine: process.argv[3] === 'dgram' ? 'dgram' : 'native',
+  ...(process.argv[4] === undefined ? {} : { record: process.argv[4] }),
   // Where a failed test looks.
   log: ({ timeMs, level, subsystem, message }) =>
     console.error(`${new Date(timeMs).toISOString()} ${level} [${subsystem}] ${message}`),

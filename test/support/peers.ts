@@ -2,14 +2,15 @@
 // with one `cpgload` process per job; ours is one process that holds the embedded engine and does the same jobs when told so.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readTrace } from '../../src/cli/check.js'
+import type { Life } from '../../src/recorder/reader.js'
 import { type Host, type HostProcess, type Seat, Testbed, type TestbedOptions, until } from './testbed.js'
-import { parseTrace, type Trace } from './trace.js'
 
-/** `dgram` is ours on the driver over node:dgram, `ours` the real loop in its thread. */
-export type PeerKind = 'c' | 'ours' | 'dgram'
+/** `dgram` is ours on the driver over node:dgram, `ours` the real loop in its thread, `daemon` our daemon. */
+export type PeerKind = 'c' | 'ours' | 'dgram' | 'daemon'
 
 export interface LoadReport {
   readonly delivered: number
@@ -52,6 +53,9 @@ export interface TraceOptions {
 const START_MS = 20_000
 /** Longest time a load may take beyond what it was told. */
 const LOAD_GRACE_MS = 90_000
+
+const LABORATORY = fileURLToPath(new URL('../../../bin/corosync-sim', import.meta.url))
+const DAEMON = fileURLToPath(new URL('../../../bin/corosync', import.meta.url))
 
 const KNOWN_ASSERTION = 'range < QUEUE_RTR_ITEMS_SIZE_MAX'
 
@@ -96,11 +100,9 @@ export abstract class Peer {
     await this.engine.stop('SIGKILL')
   }
 
-  /** What the programs on this node have recorded so far, one trace per life. */
-  traces(): Trace[] {
-    return this.traceFiles.map((file, life) =>
-      parseTrace(`node ${this.node} life ${life + 1}`, existsSync(file) ? readFileSync(file, 'utf8') : ''),
-    )
+  /** What the programs on this node have recorded so far, one life after the other. */
+  traces(): readonly Life[] {
+    return this.traceFiles.flatMap(file => (existsSync(file) && statSync(file).size > 0 ? readTrace(file) : []))
   }
 
   /** Called when the engine has ended unasked. */
@@ -194,24 +196,31 @@ export class CPeer extends Peer {
   }
 
   async startTrace(options: TraceOptions): Promise<void> {
-    const args = ['-g', options.group, '-s', options.maxBytes, '-r', options.perSecond, '-o', this.nextTraceFile()]
-    const trace = this.host.spawn(this.#cpgload, ['trace', ...args.map(String)])
+    const lives = this.traces().length
+    const file = this.nextTraceFile()
+    const args = ['record', '--group', options.group, '--out', file]
+    const load = ['--load', options.perSecond, '--bytes', options.maxBytes].map(String)
+    const trace = this.host.spawn(process.execPath, [LABORATORY, ...args, ...load])
     this.#trace = trace
     await until(
-      `a traced member on node ${this.node}`,
+      `a recorded member on node ${this.node}`,
       START_MS,
-      () => (this.traces().at(-1)?.self !== '' || !trace.running ? true : undefined),
+      () => {
+        if (!trace.running)
+          throw new Error(`the recorder on node ${this.node} ended (${trace.result}): ${trace.stderr}`)
+        const life = this.traces()[lives]
+        return life?.events.some(({ event }) => event === 'membership') ? true : undefined
+      },
       () => trace.stderr,
     )
   }
 
   quiet(): void {
-    this.#trace?.child.stdin?.write('quiet\n')
+    this.#trace?.signal('SIGUSR2')
   }
 
   async endTrace(): Promise<void> {
-    this.#trace?.child.stdin?.end()
-    await this.#trace?.exited
+    if (this.tracing) await this.#trace?.stop('SIGTERM')
   }
 
   override async kill(): Promise<void> {
@@ -223,6 +232,8 @@ export class CPeer extends Peer {
 
 export class OurPeer extends Peer {
   readonly kind: 'ours' | 'dgram'
+  /** Where the engine of this node is recorded, all lives in one file; nowhere by default. Before `start`. */
+  engineFile: string | undefined
   #member: HostProcess | undefined
   #requests = 0
   #tracing = false
@@ -250,6 +261,7 @@ export class OurPeer extends Peer {
       program,
       this.host.configFile,
       this.kind === 'dgram' ? 'dgram' : 'native',
+      ...(this.engineFile === undefined ? [] : [this.engineFile]),
     ])
     this.#member = member
     this.#rest = ''
@@ -332,6 +344,61 @@ export class OurPeer extends Peer {
   }
 }
 
+/**
+ * Our daemon. No programs can reach it yet, so it carries no load of its own; what it records is the ring, from its start
+ * to its end, life after life in one file.
+ */
+export class DaemonPeer extends Peer {
+  declare readonly host: Host
+  readonly kind = 'daemon'
+  readonly tracing = true
+
+  constructor(host: Host) {
+    super(host)
+    this.traceFiles.push(join(host.directory, 'engine'))
+  }
+
+  get engine(): HostProcess {
+    return this.host.daemon!
+  }
+
+  start(): void {
+    this.host.start([process.execPath, DAEMON, '--record', this.traceFiles[0]!])
+  }
+
+  log(): string {
+    return this.host.log()
+  }
+
+  async ring(): Promise<readonly number[]> {
+    if (!this.engine.running) return []
+    const last = this.traces()
+      .at(-1)
+      ?.events.findLast(({ event }) => event === 'regular')
+    return last?.event === 'regular' ? last.members : []
+  }
+
+  flood(): Promise<LoadReport> {
+    return this.#unable()
+  }
+
+  listen(): Promise<LoadReport> {
+    return this.#unable()
+  }
+
+  ping(): Promise<LoadReport> {
+    return this.#unable()
+  }
+
+  async startTrace(): Promise<void> {}
+  quiet(): void {}
+  async endTrace(): Promise<void> {}
+
+  #unable(): never {
+    throw new Error('no program can reach our daemon')
+  }
+}
+
 interface Answer {
   readonly id: number
   readonly result?: unknown
@@ -362,7 +429,10 @@ export async function createCluster(
   const testbed = await Testbed.create({ hosts: kinds.length, ...options })
   const tool = installCpgload(testbed.directory)
   const allC = process.env.INTEROP_OURS === 'c'
-  const peers = testbed.hosts.map((host, i) => (kinds[i] === 'c' || allC ? new CPeer(host, tool) : new OurPeer(host)))
+  const peers = testbed.hosts.map((host, i) => {
+    if (kinds[i] === 'c' || allC) return new CPeer(host, tool)
+    return kinds[i] === 'daemon' ? new DaemonPeer(host) : new OurPeer(host)
+  })
   return { testbed, peers }
 }
 

@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const SRC = fileURLToPath(new URL('../../../src/', import.meta.url))
 
+/** The pure files of recorder/. */
+const RECORDINGS = ['recorder/format', 'recorder/payload-hash', 'recorder/reader']
+
 /**
  * What each folder of src/ may import besides itself: folders, or single files of them. `log/types` is the vocabulary
  * of log lines; the rest of log/ writes them, and is not for cores. `config/types` is what a configuration comes to,
@@ -21,7 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sync: ['pg', 'totem', 'wire', 'log/types'],
   services: ['sync', 'pg', 'totem', 'wire', 'log/types'],
   node: ['services', 'sync', 'pg', 'totem', 'wire', 'log/types'],
-  sim: ['node', 'services', 'sync', 'pg', 'totem', 'wire', 'log/types', 'config', 'knet', 'rrp'],
+  sim: ['node', 'services', 'sync', 'pg', 'totem', 'wire', 'log/types', 'config', 'knet', 'rrp', ...RECORDINGS],
 
   log: ['config/types', 'config/errors', 'sys'],
   config: ['totem', 'wire', 'log/types'],
@@ -30,6 +33,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   knet: ['wire', 'totem', 'log/types', 'crypto', 'sys'],
   net: ['wire', 'totem', 'node', 'log', 'config', 'crypto', 'knet', 'rrp', 'sys'],
   ipc: ['wire', 'log', 'sys'],
+  recorder: ['totem', 'ipc'],
   observe: ['node', 'services', 'totem', 'wire', 'log', 'sys'],
 
   daemon: [
@@ -45,10 +49,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'crypto',
     'log',
     'observe',
+    'recorder',
     'sys',
   ],
-  client: ['daemon', 'node', 'services', 'totem', 'wire', 'net', 'ipc', 'config', 'log', 'sys'],
-  cli: ['client', 'daemon', 'services', 'config', 'ipc', 'log', 'sim', 'sys'],
+  client: ['daemon', 'node', 'services', 'totem', 'wire', 'net', 'ipc', 'config', 'log', 'recorder', 'sys'],
+  cli: ['client', 'daemon', 'services', 'config', 'ipc', 'log', 'recorder', 'sim', 'sys'],
 }
 
 /** Entry points at the top of src/ collect what users see and may import anything; nothing may import them. */

@@ -1,7 +1,7 @@
 // B1 - B6 on packets: nothing invented, doubled, misplaced, altered or out of its sender's order. Each function looks at
 // one event before the model takes it in, and returns whether the event makes enough sense to be looked at further.
 
-import type { Process, RingRecord, TraceModel } from './model.js'
+import { type Process, type RingRecord, type TraceModel, UNSEEN_HASH } from './model.js'
 
 /** A packet is about to be numbered on `ring` by `process`. */
 export function checkNumbered(model: TraceModel, process: Process, ring: RingRecord, seq: number): boolean {
@@ -59,7 +59,8 @@ export function checkDelivered(
     model.fail('B1', process, `delivered ${ring.name}/${seq} of ${originNodeId}, which nobody of that name numbered`)
     return false
   }
-  if (ring.hashes[index] !== hash) {
+  const numbered = ring.hashes[index]
+  if (numbered !== UNSEEN_HASH && numbered !== hash) {
     model.fail(
       'B5',
       process,

@@ -6,7 +6,16 @@ import type { ConfigurationChange, RingIdentity } from '../../totem/types.js'
 import { checkDelivered, checkNumbered } from './basic.js'
 import { checkConfigurationsAtEnd, checkEverybodyInstalled, checkRegular, checkTransitional } from './configurations.js'
 import { checkDeliveriesAtEnd, checkDeparture, checkNumbering, checkOrder, checkTransitionPlace } from './delivery.js'
-import { ascending, type Move, Process, type RingRecord, RingView, TraceModel, type Violation } from './model.js'
+import {
+  ascending,
+  type Move,
+  Process,
+  type RingRecord,
+  RingView,
+  TraceModel,
+  UNSEEN_HASH,
+  type Violation,
+} from './model.js'
 
 export class Checker {
   readonly model = new TraceModel()
@@ -32,12 +41,17 @@ export class Checker {
     this.#process(index).alive = false
   }
 
+  /** The disk of a node that is down was damaged: the highest ring sequence number that it still knows. */
+  diskDamaged(nodeId: number, remains: number): void {
+    this.model.forget(nodeId, remains)
+  }
+
   configured(index: number, change: ConfigurationChange): void {
     const process = this.#process(index)
     const members = ascending(change.members)
-    const ring = this.model.ring(change.ring)
+    const ring = this.model.ring(change.ring, process)
     if (change.kind === 'transitional') {
-      const previous = change.previous.nodeId === 0 ? null : this.model.ring(change.previous)
+      const previous = change.previous.nodeId === 0 ? null : this.model.ring(change.previous, process)
       if (!checkTransitional(this.model, process, previous, ring, members)) return
       checkTransitionPlace(this.model, process, ring)
       this.#pass(process, ring, members)
@@ -52,7 +66,7 @@ export class Checker {
   numbered(index: number, ringId: RingIdentity, seq: number, hash: number): void {
     const process = this.#process(index)
     const model = this.model
-    const ring = model.ring(ringId)
+    const ring = model.ring(ringId, process)
     if (!checkNumbered(model, process, ring, seq)) return
     if (!checkNumbering(model, process, ring, seq)) return
     if (ring.senders.length === 0) {
@@ -60,19 +74,14 @@ export class Checker {
       ring.firstSeq = seq
     }
     const view = process.view!
-    ring.senders.push(process)
-    ring.hashes.push(hash)
-    ring.counters.push(process.numbered++)
-    ring.seen.push(view.prefix)
-    ring.firstHash.push(-1)
-    ring.firstOrigin.push(-1)
+    this.#number(ring, process, hash, view.prefix)
     view.ownNumbered++
   }
 
   delivered(index: number, ringId: RingIdentity, seq: number, originNodeId: number, hash: number): void {
     const process = this.#process(index)
     const model = this.model
-    const ring = model.ring(ringId)
+    const ring = model.ring(ringId, process)
     if (!checkDelivered(model, process, ring, seq, originNodeId, hash)) return
     const view = process.view!
     const place = ring.indexOf(seq)
@@ -84,6 +93,35 @@ export class Checker {
   finish(): void {
     checkConfigurationsAtEnd(this.model)
     checkDeliveriesAtEnd(this.model)
+  }
+
+  // ---- what a recording misses -------------------------------------------------------------------------------------
+
+  /** The process goes on behind events that were not seen, with this installation, which is taken as it is. */
+  resume(index: number, ringId: RingIdentity, members: readonly number[]): void {
+    const process = this.#process(index)
+    const ring = this.model.ring(ringId)
+    if (ring.installers.length === 0) ring.members = ascending(members)
+    this.#enter(process, ring, null)
+  }
+
+  /**
+   * The next packet of a ring, numbered out of sight. `index`: a process that stands for its sender's node, of which
+   * nothing else is known.
+   */
+  numberedUnseen(index: number, ringId: RingIdentity, seq: number): void {
+    const ring = this.model.ring(ringId)
+    if (ring.senders.length === 0) ring.firstSeq = seq
+    this.#number(ring, this.#process(index), UNSEEN_HASH, 0)
+  }
+
+  #number(ring: RingRecord, process: Process, hash: number, seen: number): void {
+    ring.senders.push(process)
+    ring.hashes.push(hash)
+    ring.counters.push(process.numbered++)
+    ring.seen.push(seen)
+    ring.firstHash.push(-1)
+    ring.firstOrigin.push(-1)
   }
 
   #process(index: number): Process {
@@ -124,11 +162,16 @@ export class Checker {
     }
     move.installers.push(process)
     if (ring.installers.length === 0) ring.members = members
+    this.#enter(process, ring, left === null ? null : move)
+  }
+
+  #enter(process: Process, ring: RingRecord, into: Move | null): void {
     ring.installers.push(process)
-    process.view = new RingView(ring, left === null ? null : move)
+    process.view = new RingView(ring, into)
     process.views.set(ring, process.view)
     process.passing = null
     process.installs++
+    this.model.entangle(ring)
     const highest = this.model.highestRing.get(process.nodeId) ?? -1
     if (ring.seq > highest) this.model.highestRing.set(process.nodeId, ring.seq)
   }

@@ -38,7 +38,7 @@ export function checkTransitional(
   for (const member of members) {
     if (!from.members.includes(member)) {
       model.fail('C4', process, `${where}: ${member} was not a member of ${from.name}`)
-    } else if (from.installerOf(member) === undefined) {
+    } else if (from.installerOf(member) === undefined && !model.unseen(member, from)) {
       const promised = process.view!.into?.members.includes(member) ?? false
       model.fail(promised ? 'C5' : 'C4', process, `${where}: ${member} never installed ${from.name}`)
     }
@@ -117,7 +117,8 @@ function checkMovedTogether(model: TraceModel, process: Process, move: Move): vo
 /** C7 in its strong form: by the time a ring numbers its first packet, every member has installed it. */
 export function checkEverybodyInstalled(model: TraceModel, process: Process, ring: RingRecord): void {
   if (ring.installers.length >= ring.members.length) return
-  const missing = ring.members.filter(member => ring.installerOf(member) === undefined)
+  const missing = ring.members.filter(member => ring.installerOf(member) === undefined && !model.unseen(member, ring))
+  if (missing.length === 0) return
   model.fail('C7', process, `numbered a packet on ${ring.name} before ${missing.join(' ')} installed it`)
 }
 
@@ -137,7 +138,7 @@ export function checkConfigurationsAtEnd(model: TraceModel): void {
 function checkPresent(model: TraceModel, process: Process, view: RingView): void {
   const ring = view.ring
   for (const member of ring.members) {
-    if (ring.installerOf(member) !== undefined) continue
+    if (ring.installerOf(member) !== undefined || model.unseen(member, ring)) continue
     const companion = view.into?.members.includes(member) ? view.into.from?.installerOf(member) : undefined
     model.fail(
       companion?.alive ? 'C5' : 'C6',

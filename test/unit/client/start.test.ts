@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { check } from '../../../src/cli/check.js'
 import {
   type Cluster,
   ConfigurationError,
@@ -59,11 +60,38 @@ async function firstLoss(group: Group): Promise<string | undefined> {
   return undefined
 }
 
+/** A recorded ring of one, judged: what the judge says, and its status. */
+async function recordedAlone(engine: 'native' | 'dgram'): Promise<{ status: number; report: string }> {
+  const record = join(directory, `trace-${engine}`)
+  const cluster = await start({ config: describeNodes(1, await freeUdpPort())(1), engine, record })
+  const group = await cluster.cpg.join('recorded')
+  await group.send(new Uint8Array(100))
+  await messages(group, 1)
+  await cluster.close()
+  const lines: string[] = []
+  const status = check([record], line => lines.push(line), assert.fail)
+  return { status, report: lines.join('\n') }
+}
+
 async function messages(group: Group, count: number): Promise<Uint8Array[]> {
   const list: Uint8Array[] = []
   for await (const event of group) if (event.type === 'message' && list.push(event.data) === count) break
   return list
 }
+
+describe('a recorded node', () => {
+  for (const engine of ['native', 'dgram'] as const) {
+    it(`can be judged afterwards, engine ${engine}`, async () => {
+      const { status, report } = await recordedAlone(engine)
+      assert.equal(status, 0, report)
+      assert.match(report, /^engines of node 1\n {2}B1 +no invention +kept +[1-9]/)
+    })
+  }
+  it('does not start where it cannot be recorded', async () => {
+    const config = describeNodes(1, await freeUdpPort())(1)
+    await assert.rejects(startNode({ config, record: join(directory, 'none', 'trace') }), EngineError)
+  })
+})
 
 const COMBINATIONS = [
   ['native', 'native'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { check } from '../../../src/cli/check.js'
 import { isSupportedPlatform } from '../../../src/sys/layout.js'
 import { Child } from '../../support/child.js'
 import { freeUdpPort } from '../../support/free-port.js'
@@ -210,6 +211,35 @@ ver: 1
     assert.equal((await usage.ended).code, 1)
     assert.match(usage.stderr, /^corosync: invalid option -- 'h'\nusage:\n {8}-c {5}: Corosync config file path\.\n/)
     assert.equal(usage.stdout, '')
+  })
+
+  it('records the ring when told to, and refuses to start where it cannot', async () => {
+    const trace = join(folder, 'trace')
+    const daemon = run(corosync, ['-f', '-c', configuration(), '--record', trace])
+    await daemon.until(READY)
+    daemon.kill('SIGTERM')
+    assert.equal((await daemon.ended).code, 0)
+    assert.match(daemon.stderr, /notice {2}\[MAIN {2}\] Recording the ring to .*trace\n/)
+    const lines: string[] = []
+    assert.equal(
+      check([trace], line => lines.push(line), assert.fail),
+      0,
+    )
+    assert.match(lines.join('\n'), /^engines of node 7\n/)
+    assert.match(lines.join('\n'), /B1 +no invention +kept +[1-9]/)
+    assert.match(readFileSync(trace, 'utf8'), /"event":"end","how":"left"\}\n$/)
+
+    const refused = run(corosync, ['-f', '-c', configuration(), '--record', join(folder, 'none', 'trace')])
+    assert.equal((await refused.ended).code, 15)
+    assert.match(refused.stderr, /error {3}\[MAIN {2}\] Cannot record to .*none\/trace\. No such file or directory/)
+  })
+
+  it('goes on when the recording cannot', async () => {
+    const daemon = run(corosync, ['-f', '-c', configuration(), '--record', '/dev/full'])
+    await daemon.until(READY)
+    daemon.kill('SIGTERM')
+    assert.equal((await daemon.ended).code, 0)
+    assert.equal(daemon.stderr.match(/Recording to \/dev\/full has ended\. No space left on device/g)?.length, 1)
   })
 
   it('tests a file without running it', async () => {

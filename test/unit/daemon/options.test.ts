@@ -8,6 +8,7 @@ const none: DaemonOptions = {
   verbose: false,
   configFile: undefined,
   lockFile: undefined,
+  recordFile: undefined,
   schedRr: undefined,
   moveToRootCgroup: undefined,
   priority: undefined,
@@ -27,6 +28,8 @@ const STARTS: readonly (readonly [string, Partial<DaemonOptions>])[] = [
   ['-P max', { priority: 'max' }],
   ['-P -5', { priority: '-5' }],
   ['-l /run/x.pid', { lockFile: '/run/x.pid' }],
+  ['--record /x/y', { recordFile: '/x/y' }],
+  ['--record=/x/y -f', { recordFile: '/x/y', foreground: true }],
   ['word -f word', { foreground: true }],
   ['-- -f', {}],
   ['-t -v', { test: true, verbose: true }],
@@ -53,6 +56,16 @@ describe('the command line', () => {
   it('refuses an option without its argument', () => {
     const message = `corosync: option requires an argument -- 'c'\n${USAGE}`
     assert.deepEqual(parseCommandLine(['-f', '-c']), { kind: 'wrong', message })
+  })
+  it('refuses a recording without a file', () => {
+    const message = `corosync: option '--record' requires an argument\n${USAGE}`
+    for (const args of [['-f', '--record'], ['--record=']]) {
+      assert.deepEqual(parseCommandLine(args), { kind: 'wrong', message })
+    }
+    assert.deepEqual(parseCommandLine(['--record', 'x'.repeat(4096)]), {
+      kind: 'wrong',
+      message: 'Record file path too long.',
+    })
   })
   it('takes a path of 4095 bytes, and none of 4096', () => {
     assert.equal(parseCommandLine(['-c', 'x'.repeat(4095)]).kind, 'start')

@@ -51,6 +51,11 @@ class Trace {
     this.checker.end(process)
   }
 
+  /** Of a node that is down: it knows ring sequence numbers up to `remains` from now on. */
+  damageDisk(nodeId: number, remains = 0): void {
+    this.checker.diskDamaged(nodeId, remains)
+  }
+
   get found(): string[] {
     return [...new Set(this.checker.violations.map(violation => violation.property))]
   }
@@ -65,7 +70,13 @@ const D: RingIdentity = { nodeId: 1, seq: 12 }
 function violated(write: (trace: Trace) => void): string[] {
   const trace = new Trace()
   write(trace)
+  assert.deepEqual(excused(trace), [])
   return trace.found
+}
+
+/** What was found broken and is not demanded. */
+function excused(trace: Trace): string[] {
+  return trace.checker.model.excused.map(({ property }) => property)
 }
 
 describe('a trace of a correct ring', () => {
@@ -508,5 +519,181 @@ describe('the checker finds', () => {
       trace.deliver(p2, A, 1, 3)
     })
     assert.deepEqual(found, ['D7'])
+  })
+})
+
+describe('after the disk of a node was damaged', () => {
+  /**
+   * Nodes 1 and 2 in ring A; 1 crashes and forgets, and forms A again, alone, while 2 is still in it, or after 2 has left.
+   * Returns the processes of both.
+   */
+  function reuse(trace: Trace, leftBefore = false): [number, number] {
+    const [p1, p2] = [trace.start(1), trace.start(2)]
+    for (const p of [p1, p2]) trace.install(p, A, [1, 2])
+    trace.send(p1, A, 1, 100)
+    for (const p of [p1, p2]) trace.deliver(p, A, 1, 1, 100)
+    trace.crash(p1)
+    if (leftBefore) trace.install(p2, C, [2], [2])
+    trace.damageDisk(1)
+    const again = trace.start(1)
+    trace.install(again, A, [1])
+    return [again, p2]
+  }
+
+  it('it may form a ring under an id that it used before, with other members and packets', () => {
+    const found = violated(trace => {
+      const [again, p2] = reuse(trace, true)
+      trace.send(again, A, 1, 200)
+      trace.deliver(again, A, 1, 1, 200)
+      trace.install(p2, D, [1, 2], [2])
+      trace.install(again, D, [1, 2], [1])
+      trace.checker.finish()
+    })
+    assert.deepEqual(found, [])
+  })
+
+  it('others stay in the ring that they were in', () => {
+    const found = violated(trace => {
+      const [, p2] = reuse(trace)
+      trace.send(p2, A, 2, 300)
+      trace.deliver(p2, A, 2, 2, 300)
+    })
+    assert.deepEqual(found, [])
+  })
+
+  it('a member may install the ring of before after its creator has crashed, and another the new one', () => {
+    const found = violated(trace => {
+      const [p1, p2, p3] = [trace.start(1), trace.start(2), trace.start(3)]
+      trace.install(p1, A, [1, 2])
+      trace.crash(p1)
+      trace.damageDisk(1)
+      trace.install(trace.start(1), A, [1])
+      trace.install(p2, A, [1, 2])
+      trace.install(p3, C, [3])
+    })
+    assert.deepEqual(found, [])
+  })
+
+  it('a ring that its creator has not installed itself is still the one of before', () => {
+    const found = violated(trace => {
+      const [p1, p2, p3] = [trace.start(1), trace.start(2), trace.start(3)]
+      trace.install(p1, { nodeId: 1, seq: 1 }, [1])
+      trace.crash(p1)
+      trace.damageDisk(1)
+      const again = trace.start(1)
+      trace.install(p2, A, [1, 2, 3])
+      trace.install(again, A, [1])
+      trace.install(p3, A, [1, 2, 3])
+    })
+    assert.deepEqual(found, [])
+  })
+
+  it('C2 still holds in the second ring of an id', () => {
+    const found = violated(trace => {
+      const p3 = trace.start(3)
+      trace.install(p3, { nodeId: 3, seq: 1 }, [3])
+      const [first] = reuse(trace, true)
+      trace.crash(first)
+      trace.damageDisk(1)
+      const second = trace.start(1)
+      trace.install(second, A, [1, 3])
+      trace.install(p3, A, [1, 2, 3], [3])
+    })
+    assert.deepEqual(found, ['C2'])
+  })
+
+  it('C2 still holds between those who are in the first ring of an id', () => {
+    const found = violated(trace => {
+      const p3 = trace.start(3)
+      const [p1, p2] = [trace.start(1), trace.start(2)]
+      trace.install(p1, A, [1, 2, 3])
+      trace.crash(p1)
+      trace.damageDisk(1)
+      trace.install(trace.start(1), A, [1])
+      trace.install(p2, A, [1, 2, 3])
+      trace.install(p3, A, [2, 3])
+    })
+    assert.deepEqual(found, ['C2'])
+  })
+
+  it('C2 still holds for the ids of other nodes, and for those that the disk still knows', () => {
+    for (const [damaged, remains] of [
+      [3, 0],
+      [1, A.seq],
+    ] as const) {
+      const found = violated(trace => {
+        const [p1, p2] = [trace.start(1), trace.start(2)]
+        trace.install(p1, A, [1, 2])
+        trace.crash(p1)
+        trace.damageDisk(damaged, remains)
+        trace.install(p2, A, [2])
+      })
+      assert.deepEqual(found, ['C2'], `node ${damaged} remembers up to ${remains}`)
+    }
+  })
+
+  it('C3 still holds for everybody else, and above what the disk still knows', () => {
+    for (const [nodeId, damaged, remains] of [
+      [2, 1, 0],
+      [1, 1, A.seq],
+    ] as const) {
+      const found = violated(trace => {
+        const process = trace.start(nodeId)
+        trace.install(process, { nodeId, seq: D.seq }, [nodeId])
+        trace.crash(process)
+        trace.damageDisk(damaged, remains)
+        trace.install(trace.start(nodeId), { nodeId, seq: A.seq }, [nodeId])
+      })
+      assert.deepEqual(found, ['C3'], `node ${nodeId}, damaged ${damaged}`)
+    }
+  })
+
+  it('C3 holds for it again from where it begins', () => {
+    const found = violated(trace => {
+      const [again] = reuse(trace)
+      trace.crash(again)
+      trace.install(trace.start(1), A, [1])
+    })
+    assert.deepEqual(found, ['C3'])
+  })
+
+  it('packets of the two rings of an id are told apart (B1, D4)', () => {
+    const foreign = violated(trace => {
+      const [again] = reuse(trace, true)
+      trace.deliver(again, A, 1, 1, 100)
+    })
+    assert.deepEqual(foreign, ['B1'])
+    const twice = violated(trace => {
+      const [again] = reuse(trace, true)
+      trace.send(again, A, 1, 200)
+      trace.send(again, A, 1, 201)
+    })
+    assert.deepEqual(twice, ['D4'])
+  })
+
+  it('nothing is demanded of those who were in two rings of one id at the same time, nor of whom they meet later', () => {
+    const trace = new Trace()
+    const [p3, p4] = [trace.start(3), trace.start(4)]
+    trace.install(p3, { nodeId: 3, seq: 4 }, [3])
+    trace.install(p4, { nodeId: 4, seq: 4 }, [4])
+    const [again, p2] = reuse(trace)
+    trace.send(again, A, 2, 200)
+    trace.deliver(p2, A, 7, 1)
+    assert.deepEqual(excused(trace), ['B1'])
+    trace.install(p2, { nodeId: 2, seq: 20 }, [2, 3], [2])
+    trace.install(p3, { nodeId: 2, seq: 20 }, [2, 3], [3])
+    trace.deliver(p3, { nodeId: 2, seq: 20 }, 1, 2)
+    assert.deepEqual(excused(trace), ['B1', 'B1'])
+    assert.deepEqual(trace.found, [])
+    trace.deliver(p4, { nodeId: 4, seq: 4 }, 1, 4)
+    assert.deepEqual(trace.found, ['B1'], 'of node 4, which has met none of them, everything is')
+  })
+
+  it('the trace knows whether two rings of one id are lived in', () => {
+    const trace = new Trace()
+    const [again] = reuse(trace)
+    assert.equal(trace.checker.model.sharesId, true)
+    trace.crash(again)
+    assert.equal(trace.checker.model.sharesId, false)
   })
 })

@@ -1,9 +1,11 @@
-// What is read off logs and traces of a ring under a cut, on a few lines of each.
+// What is read off logs and recordings of a ring under a cut, on a few lines of each.
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { encodeEvent, encodeHeader, type MemberEvent } from '../../../src/recorder/format.js'
+import type { MemberLife } from '../../../src/recorder/reader.js'
 import { changesOf, inOneRing, membersAgree, patternName, serviceOf } from '../../support/cuts.js'
-import { parseTrace } from '../../support/trace.js'
+import { livesOf } from '../../support/recorded-run.js'
 
 describe('configuration changes in a log', () => {
   const c = [
@@ -39,18 +41,26 @@ describe('configuration changes in a log', () => {
 })
 
 describe('the service of a node', () => {
-  const trace = (...lines: string[]) => parseTrace('n1', ['P 1 10', ...lines, ''].join('\n'))
-  const from = (node: number, ...times: number[]) =>
-    times.map((atMs, seq) => `D ${node} ${node * 10} ${seq} 64 ok ${atMs}`)
+  const STARTED = 5000
+  const recording = (...events: MemberEvent[]) => {
+    const header = encodeHeader({ recorder: 'member', node: 1, pid: 10, started: STARTED, group: 'g' })
+    return livesOf('n1', [header, ...events.map(encodeEvent), ''].join('\n'))[0] as MemberLife
+  }
+  const ring = (seq: number, ...members: number[]): MemberEvent => {
+    return { t: 0, event: 'ring', ring: { nodeId: 1, seq }, members }
+  }
+  const from = (node: number, ...times: number[]): MemberEvent[] =>
+    times.map((t, counter) => ({ t, event: 'message', sender: `${node}:${node * 10}`, counter, hash: 1, bytes: 64 }))
+  const serviceIn = (life: MemberLife, nodes: number) => serviceOf(life, nodes, STARTED, STARTED + 1000)
 
   it('is the share of slots with a message of another, and the longest silence, also at the ends', () => {
-    const seen = trace('R 1.8 1 2 3', ...from(2, 100, 300, 350))
-    assert.deepEqual(serviceOf(seen, 3, 0, 1000), { share: 2 / 4, longestSilenceMs: 650 })
+    const seen = recording(ring(8, 1, 2, 3), ...from(2, 100, 300, 350))
+    assert.deepEqual(serviceIn(seen, 3), { share: 2 / 4, longestSilenceMs: 650 })
   })
 
   it('counts neither own messages, nor those in a ring without a majority, nor those of other times', () => {
-    const seen = trace('R 1.8 1 2', ...from(2, 100), 'R 1.12 1 2 3', ...from(1, 200), ...from(3, 1000))
-    assert.deepEqual(serviceOf(seen, 5, 0, 1000), { share: 0, longestSilenceMs: 1000 })
+    const seen = recording(ring(8, 1, 2), ...from(2, 100), ring(12, 1, 2, 3), ...from(1, 200), ...from(3, 1000))
+    assert.deepEqual(serviceIn(seen, 5), { share: 0, longestSilenceMs: 1000 })
   })
 })
 

@@ -20,27 +20,27 @@ function gathering(): GatherSets {
 describe('a join during GATHER', () => {
   it('of one outside the old ring that holds a third for failed changes nothing, and is not answered', () => {
     const sets = gathering()
-    assert.equal(sets.absorb(join(3, [1, 2, 3], [2]), OLD_MEMBERS), 'nothing')
+    assert.equal(sets.absorb(join(3, [1, 2, 3], [2]), OLD_MEMBERS, false), 'nothing')
     assert.deepEqual([...sets.failed], [])
   })
 
   it('of a member of the old ring that holds a third for failed is believed', () => {
     const sets = gathering()
-    assert.equal(sets.absorb(join(2, [1, 2, 3], [3]), OLD_MEMBERS), 'merged')
+    assert.equal(sets.absorb(join(2, [1, 2, 3], [3]), OLD_MEMBERS, false), 'merged')
     assert.deepEqual([...sets.failed], [3])
-    assert.equal(sets.absorb(join(2, [1, 2, 3], [3]), OLD_MEMBERS), 'same')
+    assert.equal(sets.absorb(join(2, [1, 2, 3], [3]), OLD_MEMBERS, false), 'same')
   })
 
   it('of one that holds me for failed makes it failed', () => {
     const sets = gathering()
-    assert.equal(sets.absorb(join(3, [2, 3], [1]), OLD_MEMBERS), 'merged')
+    assert.equal(sets.absorb(join(3, [2, 3], [1]), OLD_MEMBERS, false), 'merged')
     assert.deepEqual([...sets.failed], [3])
-    assert.equal(sets.absorb(join(3, [2, 3], [1]), OLD_MEMBERS), 'nothing')
+    assert.equal(sets.absorb(join(3, [2, 3], [1]), OLD_MEMBERS, false), 'nothing')
   })
 
   it('that names somebody new has to be answered', () => {
     const sets = gathering()
-    assert.equal(sets.absorb(join(3, [1, 2, 3, 4], []), OLD_MEMBERS), 'merged')
+    assert.equal(sets.absorb(join(3, [1, 2, 3, 4], []), OLD_MEMBERS, false), 'merged')
     assert.deepEqual([...sets.proc], [1, 2, 3, 4])
   })
 })

@@ -283,6 +283,8 @@ describe('a ring and an outsider', () => {
     network.run(1000)
     for (const member of members) assert.equal(member.ring.state, 'operational')
     announce(members, network, [1, 2, 3, 4], [])
+    // Those that were told of it by the one it refused wait for that one's join.
+    network.run(10)
     assert.deepEqual(
       members.map(member => member.ring.state),
       ['gather', 'gather', 'gather'],
