@@ -751,6 +751,7 @@ export class SingleRing {
     this.#log.install()
     this.#lastAru = this.#firstSeq
     this.#absent.formed(this.#sets.grounds, this.#now + PATIENCE_ROUNDS * this.#roundMs())
+    for (const [processor, until] of this.#waryUntil) if (until <= this.#now) this.#waryUntil.delete(processor)
     if (this.#absent.size > 0) this.#timers.start('call', this.#now + this.#callMs())
     this.#sets.installed(this.#members, this.#ring.seq)
 

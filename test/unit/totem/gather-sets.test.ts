@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import { GatherSets } from '../../../src/totem/gather-sets.js'
 import { createJoin, type Join } from '../../../src/wire/generation.js'
 
-function join(systemFrom: number, procList: number[], failedList: number[]): Join {
-  return { ...createJoin(), nodeId: systemFrom, systemFrom, procList, failedList }
+function join(systemFrom: number, procList: number[], failedList: number[], ringSeq = 8): Join {
+  return { ...createJoin(), nodeId: systemFrom, systemFrom, procList, failedList, ringSeq }
 }
 
 /** Processor 1 in GATHER; its old ring was {1, 2}. */
@@ -42,5 +42,118 @@ describe('a join during GATHER', () => {
     const sets = gathering()
     assert.equal(sets.absorb(join(3, [1, 2, 3, 4], []), OLD_MEMBERS, false), 'merged')
     assert.deepEqual([...sets.proc], [1, 2, 3, 4])
+  })
+})
+
+/** Processor 1 in GATHER; its old ring was {1, 2, 3, 4}, number 8. */
+function gatheringAfter(failed: (sets: GatherSets) => void = () => {}): GatherSets {
+  const sets = new GatherSets(1)
+  for (const processor of MEMBERS) sets.proc.add(processor)
+  sets.resetConsensus()
+  failed(sets)
+  sets.installed(MEMBERS, 8)
+  sets.resetConsensus()
+  return sets
+}
+const MEMBERS = [1, 2, 3, 4]
+
+describe('the grounds on which a processor is held for failed', () => {
+  it('are silence when it does not agree in time', () => {
+    const sets = gatheringAfter()
+    for (const sender of [2, 3]) sets.absorb(join(sender, MEMBERS, []), MEMBERS, false)
+    assert.deepEqual(sets.failSilent(), [4])
+    assert.deepEqual([...sets.grounds], [[4, { kind: 'silent' }]])
+  })
+
+  it('are who told of it, and remain so when others tell it too', () => {
+    const sets = gatheringAfter()
+    sets.absorb(join(2, MEMBERS, [4]), MEMBERS, false)
+    sets.absorb(join(3, MEMBERS, [4]), MEMBERS, false)
+    assert.deepEqual([...sets.grounds], [[4, { kind: 'told', by: 2 }]])
+  })
+
+  it('are that it refuses me, or one of those I am with', () => {
+    const sets = gatheringAfter()
+    sets.absorb(join(4, MEMBERS, [1]), MEMBERS, false)
+    assert.deepEqual([...sets.grounds], [[4, { kind: 'refuses', whom: [1] }]])
+
+    const others = gathering()
+    others.absorb(join(2, [1, 2, 3], [], 8), OLD_MEMBERS, false)
+    // Not believed, being of no member; but it does not agree either.
+    others.absorb(join(3, [1, 2, 3], [2], 8), OLD_MEMBERS, false)
+    assert.deepEqual(others.failSilent(), [3])
+    assert.deepEqual([...others.grounds], [[3, { kind: 'refuses', whom: [2] }]])
+  })
+
+  it('are that it is deaf, when it is heard but does not answer', () => {
+    const sets = gatheringAfter()
+    for (const sender of [2, 3]) sets.absorb(join(sender, MEMBERS, []), MEMBERS, false)
+    sets.didNotAnswer(3)
+    sets.didNotAnswer(4)
+    sets.failSilent()
+    assert.deepEqual([...sets.grounds], [[4, { kind: 'refuses', whom: [1] }]])
+  })
+
+  it('are silence when a join of the past tells it: who knew it first cannot be told from that', () => {
+    const sets = gatheringAfter()
+    sets.absorb(join(2, MEMBERS, [4], 4), MEMBERS, false)
+    sets.absorb(join(3, MEMBERS, [1], 4), MEMBERS, false)
+    assert.deepEqual(
+      [...sets.grounds],
+      [
+        [4, { kind: 'silent' }],
+        [3, { kind: 'silent' }],
+      ],
+    )
+  })
+
+  it('are silence when it announced its leave', () => {
+    const sets = gatheringAfter()
+    sets.absorb({ ...join(4, [1, 2, 3], [4]), leave: true }, MEMBERS, false)
+    assert.deepEqual([...sets.grounds], [[4, { kind: 'silent' }]])
+  })
+
+  it('are the former ones when a member repeats what it may have from me', () => {
+    const sets = new GatherSets(1)
+    for (const processor of MEMBERS) sets.proc.add(processor)
+    sets.resetConsensus()
+    for (const sender of [2, 3]) sets.absorb(join(sender, MEMBERS, []), MEMBERS, false)
+    sets.failSilent()
+    sets.installed([1, 2, 3], 12)
+    sets.absorb(join(2, MEMBERS, [4], 12), [1, 2, 3], false)
+    assert.deepEqual([...sets.grounds], [[4, { kind: 'silent' }]])
+  })
+
+  it('end with the ring', () => {
+    const sets = gatheringAfter(sets => sets.failSilent())
+    assert.deepEqual([...sets.grounds], [])
+    assert.deepEqual([...sets.failed], [])
+  })
+})
+
+describe('two that hold each other for failed', () => {
+  it('are not both believed: a third stays with the one it heard first', () => {
+    const sets = gatheringAfter()
+    sets.absorb(join(2, MEMBERS, [3]), MEMBERS, false)
+    sets.absorb(join(3, MEMBERS, [2]), MEMBERS, false)
+    sets.absorb(join(4, MEMBERS, [2]), MEMBERS, false)
+    assert.deepEqual([...sets.failed], [3])
+  })
+
+  it('are both given up when another has given up both', () => {
+    const sets = gatheringAfter()
+    sets.absorb(join(2, MEMBERS, [3]), MEMBERS, false)
+    sets.absorb(join(4, MEMBERS, [2, 3]), MEMBERS, false)
+    assert.deepEqual([...sets.failed], [3, 2])
+  })
+})
+
+describe('an outsider that holds me for failed', () => {
+  it('is not believed by one who is wary, a member is', () => {
+    const sets = gathering()
+    assert.equal(sets.absorb(join(3, [1, 2, 3], [1]), OLD_MEMBERS, true), 'nothing')
+    assert.deepEqual([...sets.failed], [])
+    assert.equal(sets.absorb(join(2, [1, 2, 3], [1]), OLD_MEMBERS, true), 'merged')
+    assert.deepEqual([...sets.failed], [2])
   })
 })

@@ -246,6 +246,92 @@ describe('sequence numbers', () => {
   })
 })
 
+describe('a way that stays cut', () => {
+  const ROUND_MS = 880
+
+  function cut(network: RingNetwork, ...pairs: [number, number][]): void {
+    network.pass = (from, to) => !pairs.some(pair => pair[0] === from && pair[1] === to)
+  }
+
+  function regular(member: Member): number {
+    return member.changes.filter(change => change.kind === 'regular').length
+  }
+
+  it('changes nothing where the token does not go it: others send again what is missing', () => {
+    const { network, members } = form([1, 2, 3])
+    const before = members.map(regular)
+    cut(network, [3, 2])
+    for (let i = 0; i < 20; i++) {
+      members[2]!.send(`${i}`)
+      network.run(50)
+    }
+    assert.deepEqual(members.map(regular), before)
+    assert.deepEqual(
+      members.map(member => messages(member).length),
+      [20, 20, 20],
+    )
+  })
+
+  for (const pairs of [
+    [[1, 2]],
+    [[3, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
+    [
+      [2, 3],
+      [3, 2],
+    ],
+  ] as [number, number][][]) {
+    it(`costs one configuration, and another when it is whole again: ${pairs.join(' and ')}`, () => {
+      const { network, members } = form([1, 2, 3])
+      const before = members.map(regular)
+      cut(network, ...pairs)
+      network.run(4 * ROUND_MS)
+      const settled = members.map(regular)
+      for (const [i, count] of settled.entries()) assert.equal(count - before[i]!, 1, `node ${i + 1}`)
+      network.run(50 * ROUND_MS)
+      assert.deepEqual(members.map(regular), settled)
+      for (const member of members) assert.ok(member.ring.members.length < 3)
+      cut(network)
+      network.run(2 * ROUND_MS)
+      for (const [i, member] of members.entries()) {
+        assert.deepEqual(member.ring.members, [1, 2, 3])
+        assert.ok(regular(member) - settled[i]! <= 2, `node ${i + 1}`)
+      }
+    })
+  }
+
+  it('does not leave two waiting for each other to ask', () => {
+    const { network, members } = form([1, 2])
+    const [first, second] = members as [Member, Member]
+    const wire = createGeneration3()
+    const refusal = (from: number, whom: number) => {
+      const bytes = new Uint8Array(wire.joinLength(2, 1))
+      const join = { ...createJoin(), nodeId: from, systemFrom: from, procList: [1, 2], failedList: [whom] }
+      wire.writeJoin({ ...join, ringSeq: first.ring.ring.seq }, bytes, 0)
+      return bytes
+    }
+    cut(network, [1, 2], [2, 1])
+    network.run(450)
+    // Each was heard to refuse the other, as when the two joins had crossed.
+    network.inject(refusal(2, 1), 1)
+    network.inject(refusal(1, 2), 2)
+    network.run(100)
+    assert.deepEqual([first.ring.members, second.ring.members], [[1], [2]])
+    cut(network)
+    network.run(2 * ROUND_MS)
+    assert.deepEqual(
+      [first.ring.members, second.ring.members],
+      [
+        [1, 2],
+        [1, 2],
+      ],
+    )
+  })
+})
+
 describe('a ring and an outsider', () => {
   const wire = createGeneration3()
 
