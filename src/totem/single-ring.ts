@@ -607,10 +607,15 @@ export class SingleRing {
     return true
   }
 
+  /**
+   * The token has been filled by all, and by me as I am now: a former incarnation of mine may have filled it, if this
+   * one does not remember the ring's number because its disk was damaged.
+   */
   #isComplete(token: CommitToken): boolean {
     if (token.memberIndex !== token.members.length || token.members.length !== this.#newMembers.length) return false
     for (let i = 0; i < token.members.length; i++) if (token.members[i] !== this.#newMembers[i]) return false
-    return true
+    const mine = token.entries[token.members.indexOf(this.#self)]
+    return mine !== undefined && sameRingId(mine.ring, this.#oldRing)
   }
 
   #enterCommit(token: CommitToken): void {
