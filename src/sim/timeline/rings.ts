@@ -1,0 +1,51 @@
+// The rings of a run and their colours. A ring gets its colour when it is first installed: the one unused for longest
+// among those that no node stands in at that moment, so that what is on the screen together differs, and equal runs look
+// alike. Must not know: how colours look.
+
+import { ringText } from '../../node/totem-log.js'
+import type { RingIdentity } from '../../totem/types.js'
+import { PALETTE_SIZE, type TimelineRing } from './page/data.js'
+
+export class RingTable {
+  readonly #rings: { name: string; members: readonly number[]; colour: number }[] = []
+  readonly #indexOf = new Map<string, number>()
+  /** Colours, the one unused for longest first; the second half of the palette stays behind the first. */
+  readonly #fresh = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => colour)
+  readonly #reserve = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => PALETTE_SIZE / 2 + colour)
+
+  indexOf(ring: RingIdentity): number {
+    const name = ringText(ring)
+    let index = this.#indexOf.get(name)
+    if (index === undefined) {
+      index = this.#rings.length
+      this.#rings.push({ name, members: [], colour: -1 })
+      this.#indexOf.set(name, index)
+    }
+    return index
+  }
+
+  name(index: number): string {
+    return this.#rings[index]?.name ?? 'none'
+  }
+
+  /** `inUse`: rings that nodes stand in at this moment. */
+  install(index: number, members: readonly number[], inUse: readonly number[]): void {
+    const ring = this.#rings[index]!
+    if (ring.colour >= 0) return
+    ring.members = members
+    const taken = new Set(inUse.map(other => this.#rings[other]?.colour))
+    ring.colour = this.#take(this.#fresh, taken) ?? this.#take(this.#reserve, taken) ?? this.#fresh[0]!
+  }
+
+  all(): readonly TimelineRing[] {
+    return this.#rings
+  }
+
+  #take(colours: number[], taken: ReadonlySet<number | undefined>): number | undefined {
+    const at = colours.findIndex(colour => !taken.has(colour))
+    if (at < 0) return undefined
+    const [colour] = colours.splice(at, 1)
+    colours.push(colour!)
+    return colour
+  }
+}
