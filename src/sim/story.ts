@@ -147,9 +147,10 @@ export class Narrator {
         break
       default: {
         const declared = declarationText(event)
-        if (declared !== undefined) this.#tell(time, nodeId, declared, 'declaration')
-        const token = tokenText(event)
-        if (token !== undefined) this.#tell(time, nodeId, token, 'token')
+        const text = declared ?? tokenText(event)
+        if (text === undefined) break
+        this.#flush(time, nodeId)
+        this.#tell(time, nodeId, text, declared === undefined ? 'token' : 'declaration')
       }
     }
   }
@@ -179,7 +180,7 @@ export class Narrator {
     const packets = stretch.packetsText()
     if (packets !== undefined) this.#tell(time, nodeId, packets, 'packets')
     const token = stretch.tokenText()
-    if (token !== undefined) this.#tell(time, nodeId, token, 'token')
+    if (token !== undefined) this.#tell(time, nodeId, token, stretch.isSmooth ? 'packets' : 'token')
   }
 
   #flushAll(time: number): void {
@@ -232,6 +233,11 @@ class Stretch {
     for (const seq of seqs) this.#requested.add(seq)
   }
 
+  /** Nothing missing, nothing repeated, nothing refused. */
+  get isSmooth(): boolean {
+    return this.resent + this.#visits + this.refused === 0
+  }
+
   packetsText(): string | undefined {
     const said: string[] = []
     if (this.#delivered.size > 0 && this.ring !== undefined) {
@@ -271,7 +277,7 @@ function seqText(seq: number): string {
 }
 
 export function gatherText(reason: keyof typeof GATHER_REASONS): string {
-  return GATHER_REASONS[reason].text.replace(/\.$/, '')
+  return GATHER_REASONS[reason].text.replace(/^The/, 'the').replace(/\.$/, '')
 }
 
 export function configurationText(change: ConfigurationChange): string {

@@ -361,8 +361,8 @@ export class SingleRing {
   /** Synchronisation is complete: sending goes on from the ordinary queue (spec: totem 10.4). */
   transitionalAck(): void {
     this.#upper.flushPacking()
+    if (this.#transitional && this.#state === 'operational') this.#event(SYNCHRONISED)
     this.#transitional = false
-    this.#event(SYNCHRONISED)
     if (this.#newQueue.length > 0) this.requestToken()
   }
 

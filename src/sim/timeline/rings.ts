@@ -9,9 +9,9 @@ import { PALETTE_SIZE, type TimelineRing } from './page/data.js'
 export class RingTable {
   readonly #rings: { name: string; members: readonly number[]; colour: number }[] = []
   readonly #indexOf = new Map<string, number>()
-  /** Colours, the one unused for longest first; the second half of the palette stays behind the first. */
-  readonly #fresh = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => colour)
-  readonly #reserve = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => PALETTE_SIZE / 2 + colour)
+  /** Colours, the one unused for longest first. */
+  readonly #strong = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => colour)
+  readonly #pale = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => PALETTE_SIZE / 2 + colour)
 
   indexOf(ring: RingIdentity): number {
     const name = ringText(ring)
@@ -34,18 +34,20 @@ export class RingTable {
     if (ring.colour >= 0) return
     ring.members = members
     const taken = new Set(inUse.map(other => this.#rings[other]?.colour))
-    ring.colour = this.#take(this.#fresh, taken) ?? this.#take(this.#reserve, taken) ?? this.#fresh[0]!
+    const [first, second] = members.length === 1 ? [this.#pale, this.#strong] : [this.#strong, this.#pale]
+    ring.colour = take(first, taken) ?? take(second, taken) ?? take(first, new Set())!
   }
 
   all(): readonly TimelineRing[] {
     return this.#rings
   }
+}
 
-  #take(colours: number[], taken: ReadonlySet<number | undefined>): number | undefined {
-    const at = colours.findIndex(colour => !taken.has(colour))
-    if (at < 0) return undefined
-    const [colour] = colours.splice(at, 1)
-    colours.push(colour!)
-    return colour
-  }
+/** The colour unused for longest that is not taken. */
+function take(colours: number[], taken: ReadonlySet<number | undefined>): number | undefined {
+  const at = colours.findIndex(colour => !taken.has(colour))
+  if (at < 0) return undefined
+  const [colour] = colours.splice(at, 1)
+  colours.push(colour!)
+  return colour
 }

@@ -2,56 +2,56 @@
 // what was done to the cluster, amber is what nodes conclude, red is a violated property and nothing else.
 
 const LIGHT_RINGS = [
-  '#82bcfc',
-  '#f9be78',
-  '#8fd89e',
-  '#db9fde',
-  '#6ce7ed',
-  '#e2dc84',
-  '#aa9fec',
-  '#eea471',
-  '#65cead',
-  '#ffadd5',
-  '#78d8ff',
-  '#b3d98c',
-  '#cde8ff',
-  '#fbe0c1',
-  '#ceefd3',
-  '#f6daf7',
-  '#bfeff2',
-  '#e9e7c1',
-  '#e3e0ff',
-  '#ffddc6',
-  '#c5f0df',
-  '#ffd8e9',
-  '#c4ecff',
-  '#daecc9',
+  '#88bcf6',
+  '#f5c488',
+  '#8ed09c',
+  '#d8a1db',
+  '#8cdee2',
+  '#ded88a',
+  '#ada3e9',
+  '#eda478',
+  '#76c3ab',
+  '#f8bdd8',
+  '#9ddbf8',
+  '#bbdb94',
+  '#bfdeff',
+  '#f4d5b0',
+  '#c0e7c6',
+  '#f0cef1',
+  '#ace7ea',
+  '#e0deb0',
+  '#d9d5ff',
+  '#fcd0b7',
+  '#b3e8d6',
+  '#fbcbe0',
+  '#b2e3fa',
+  '#cfe3b9',
 ]
 const DARK_RINGS = [
-  '#235488',
-  '#875814',
-  '#2c6d3e',
-  '#6e3d71',
-  '#007980',
+  '#26578b',
+  '#8a5f21',
+  '#296a3b',
+  '#714074',
+  '#1d777b',
   '#787121',
-  '#483c79',
-  '#7b410f',
-  '#00644a',
-  '#8d4a6b',
-  '#006d91',
-  '#506e2c',
-  '#293f57',
-  '#4e381f',
-  '#29452f',
-  '#4b344c',
-  '#164547',
-  '#413f1e',
-  '#3d3956',
-  '#523623',
-  '#1f4639',
-  '#513241',
-  '#1e4252',
-  '#344226',
+  '#4d427f',
+  '#814112',
+  '#005e4a',
+  '#8d5972',
+  '#37748e',
+  '#587430',
+  '#27415f',
+  '#533a18',
+  '#27492e',
+  '#503451',
+  '#07494c',
+  '#444118',
+  '#3f3a5d',
+  '#593621',
+  '#164a3c',
+  '#573244',
+  '#164659',
+  '#364622',
 ]
 
 function rings(colours: readonly string[]): string {
@@ -122,18 +122,20 @@ svg [data-item] { cursor: pointer; outline: none; }
 .block { stroke: none; }
 .down-line { stroke: var(--block-line); stroke-dasharray: 2 4; }
 .blocktext { fill: var(--on-ring); pointer-events: none; font-variant-numeric: tabular-nums; }
-.statetext { fill: var(--ink); pointer-events: none; font-size: 10px; paint-order: stroke; stroke: var(--block); stroke-width: 3px; }
+.statetext { fill: var(--ink); pointer-events: none; font-size: 10px; paint-order: stroke; stroke: var(--block); stroke-width: 5px; stroke-linejoin: round; }
 .downtext { fill: var(--soft); pointer-events: none; font-style: italic; }
 .marktext { pointer-events: none; font-size: 10.5px; paint-order: stroke; stroke: var(--panel); stroke-width: 3px; stroke-linejoin: round; }
 .ink { fill: var(--ink); }
 .inkline { stroke: var(--ink); fill: none; }
+.chart .inkline { pointer-events: none; }
+.arrowback { stroke: var(--panel); stroke-width: 4; fill: none; opacity: 0.7; pointer-events: none; }
 .warn { fill: var(--warn); }
 .warnline { stroke: var(--warn); fill: none; }
 .bad { fill: var(--bad); }
 .badline { stroke: var(--bad); }
 .faultbar { fill: var(--ink); }
-.faulttext { pointer-events: none; font-size: 11px; }
-.faulttext.inside { fill: var(--panel); }
+.faulttext { pointer-events: none; font-size: 11px; paint-order: stroke; stroke: var(--panel); stroke-width: 3px; stroke-linejoin: round; }
+.faulttext.inside { fill: var(--panel); stroke: none; }
 .wash { fill: var(--wash); pointer-events: none; }
 .washedge { stroke: var(--ink); stroke-dasharray: 3 3; opacity: 0.55; pointer-events: none; }
 .side { fill: var(--ink); pointer-events: none; }
@@ -145,7 +147,7 @@ svg [data-item] { cursor: pointer; outline: none; }
 .selected > .frame { stroke: var(--accent); stroke-width: 2.5; fill: none; }
 .frame { stroke: none; fill: none; pointer-events: none; }
 [data-item]:focus-visible > .frame { stroke: var(--accent); stroke-width: 2.5; }
-.milestone { stroke: var(--soft); stroke-dasharray: 6 3; pointer-events: none; }
+.milestone { fill: none; stroke: var(--soft); stroke-dasharray: 6 3; pointer-events: none; }
 
 .tip {
   position: fixed; z-index: 5; max-width: 380px; padding: 5px 9px; border-radius: 6px; pointer-events: none;
@@ -169,7 +171,7 @@ aside { min-height: 0; display: flex; flex-direction: column; gap: 12px; }
 .lines { flex: 1; min-height: 0; overflow-y: auto; outline: none; padding: 4px 0; font-size: 12px; line-height: 1.4; position: relative; }
 .lines:focus-visible { box-shadow: inset 0 0 0 2px var(--accent); }
 .chunk { content-visibility: auto; contain-intrinsic-size: auto 2000px; }
-.line { display: grid; grid-template-columns: 58px 52px minmax(0, 1fr); gap: 0 8px; padding: 1px 12px; cursor: pointer; overflow-wrap: anywhere; border-left: 3px solid transparent; }
+.line { display: grid; grid-template-columns: 58px var(--who, 52px) minmax(0, 1fr); gap: 0 8px; padding: 1px 12px; cursor: pointer; overflow-wrap: anywhere; border-left: 3px solid transparent; }
 .line time, .line .who { color: var(--soft); font-variant-numeric: tabular-nums; }
 .line.within { background: var(--select); }
 .line.current { border-left-color: var(--accent); }

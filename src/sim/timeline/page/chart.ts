@@ -15,7 +15,8 @@ const FAULTS_TOP = AXIS_HEIGHT + MILESTONE_ROW
 const MARK_ROW = 17
 const LANE_GAP = 7
 const LANE_LEAST = 46
-const LANE_MOST = 92
+const LANE_MOST = 146
+const BLOCK_MOST = 48
 /** Narrower phases are drawn as one. */
 const PHASE_PX = 2
 /** Marks closer than this are. */
@@ -78,6 +79,7 @@ export class Chart {
     const backs = svg('g', { 'aria-hidden': 'true' })
     const caption = svg('text', { x: 12, y: FAULTS_TOP + 12, class: 'soft' })
     caption.textContent = 'faults'
+    backs.append(caption)
     this.#lanes = model.data.nodes.map((nodeId, lane) => {
       const back = svg('rect', { class: 'laneback', rx: 4 })
       const name = svg('text', { x: 12, class: 'lanename' })
@@ -123,7 +125,7 @@ export class Chart {
     const count = this.#lanes.length
     const room = (height - this.#head - 8) / count - LANE_GAP
     this.#laneHeight = Math.floor(Math.min(LANE_MOST, Math.max(LANE_LEAST, room)))
-    this.#blockHeight = Math.round((this.#laneHeight - MARK_ROW) * 0.55)
+    this.#blockHeight = Math.min(BLOCK_MOST, Math.round((this.#laneHeight - MARK_ROW) * 0.55))
     const total = this.#head + count * (this.#laneHeight + LANE_GAP) + 4
     this.element.setAttribute('height', String(total))
     this.element.setAttribute('viewBox', `0 0 ${width} ${total}`)
@@ -182,14 +184,17 @@ export class Chart {
         this.#axis.text(`t${time}`, text, { class: 'soft', x, y: AXIS_HEIGHT - 9, 'text-anchor': 'middle' })
       }
     }
+    for (const item of this.#model.milestones) {
+      if (item.mark?.kind !== 'milestone' || !this.#isVisible(item)) continue
+      const x = scale.x(item.from)
+      // Not through the names of faults.
+      const d = `M${x} ${AXIS_HEIGHT - 2}V${FAULTS_TOP}M${x} ${this.#head - 6}V${bottom}`
+      this.#axis.draw(item.id, 'path', { class: 'milestone', d })
+    }
     this.#axis.end()
     const over = this.#over
     over.begin()
-    for (const item of this.#model.milestones) {
-      if (item.mark?.kind !== 'milestone') continue
-      const x = scale.x(item.from)
-      over.draw(item.id, 'line', { class: 'milestone', x1: x, x2: x, y1: AXIS_HEIGHT, y2: bottom })
-    }
+    for (const item of this.#model.faults) this.#drawArrow(item)
     for (const item of this.#model.violations) {
       const x = scale.x(item.from)
       over.draw(item.id, 'line', { class: 'badline', 'stroke-width': 2, x1: x, x2: x, y1: AXIS_HEIGHT, y2: bottom })
@@ -249,7 +254,7 @@ export class Chart {
   /** The fault in the lanes that it concerns. */
   #wash(item: Item, x0: number, x1: number): void {
     const washes = this.#washes
-    const { lanes, sides, path, kind } = item.fault!
+    const { lanes, sides, kind } = item.fault!
     const { id } = item
     for (const lane of lanes) {
       const y = this.#lanes[lane]!.top
@@ -267,7 +272,7 @@ export class Chart {
       }
       const side = sides.findIndex(each => each.includes(lane))
       if (side < 0 || x1 - x0 < 20) continue
-      const badge = { x: x0 + 3, y: y + this.#laneHeight - 16 }
+      const badge = { x: Math.max(x0, this.#scale.left) + 3, y: y + this.#laneHeight - 16 }
       washes.draw(`${id}s${lane}`, 'rect', { class: 'side', ...badge, width: 13, height: 13, rx: 3 })
       washes.text(`${id}t${lane}`, sideName(side), {
         class: 'sidetext',
@@ -276,18 +281,20 @@ export class Chart {
         'text-anchor': 'middle',
       })
     }
-    if (path === null) return
+  }
+
+  /** One-way faults: who no longer reaches whom, crossed out where nothing arrives, barred where it waits. */
+  #drawArrow(item: Item): void {
+    const { path, kind } = item.fault!
+    if (path === null || !this.#isVisible(item)) return
     const [from, to] = path.map(lane => this.#lanes[lane]!.top + MARK_ROW + this.#blockHeight + 8) as [number, number]
-    const x = x0 + 7
-    const head = to > from ? -7 : 7
-    const middle = (from + to) / 2
-    const cross = `M${x - 5} ${middle - 5}l10 10m0 -10l-10 10`
-    const bars = `M${x - 5} ${middle - 2.5}h10m0 5h-10`
-    washes.draw(`${id}p`, 'path', {
-      class: 'inkline',
-      'stroke-width': 1.6,
-      d: `M${x} ${from}V${to}m-4 ${head}L${x} ${to}l4 ${head}${kind === 'freeze' ? bars : cross}`,
-    })
+    const x = this.#extent(item, 3)[0] + 8
+    const down = to > from ? 1 : -1
+    const stop = to - 13 * down
+    const sign = kind === 'freeze' ? `M${x - 5} ${stop - 2}h10m0 4h-10` : `M${x - 4} ${stop - 4}l8 8m0 -8l-8 8`
+    const d = `M${x} ${from}V${to}m-4 ${-6 * down}L${x} ${to}l4 ${-6 * down}${sign}`
+    this.#over.draw(`${item.id}back`, 'path', { class: 'arrowback', d })
+    this.#over.draw(item.id, 'path', { class: 'inkline', 'stroke-width': 1.6, d })
   }
 
   // ---- lanes ---------------------------------------------------------------------------------------------------------
@@ -346,9 +353,7 @@ export class Chart {
       if (kind === 'synchronising') {
         group.draw('stripes', 'rect', { class: 'block', x: x0, y, width, height, style: 'fill: url(#synchronising)' })
       }
-      const full = this.#model.ringText(ring)
-      const text = [full, name].find(each => textWidth(each) + 12 < width)
-      if (text !== undefined) this.#blockText(group, text, 'blocktext', x0, width, y)
+      this.#ringText(group, ring, x0, width, y)
     } else {
       group.draw('block', 'rect', { class: 'block', x: x0, y, width, height, style: `fill: ${FILLS[kind]}` })
       group.draw('under', 'rect', {
@@ -368,11 +373,27 @@ export class Chart {
     group.end()
   }
 
+  /** Ring id and members, on two lines where one is too short and the block is high enough. */
+  #ringText(group: Drawing, ring: number, x: number, width: number, y: number): void {
+    const full = this.#model.ringText(ring)
+    const [name = '', members = ''] = full.split(/ (.*)/)
+    const fits = (text: string) => textWidth(text) + 9 < width
+    if (fits(full)) this.#blockText(group, full, 'blocktext', x, width, y)
+    else if (this.#blockHeight >= 30 && fits(name) && fits(members)) {
+      this.#blockText(group, name, 'blocktext', x, width, y - 7)
+      group.text('members', members, {
+        class: 'blocktext',
+        x: Math.max(x, this.#scale.left) + 5,
+        y: y + this.#blockHeight / 2 + 11,
+      })
+    } else if (fits(name)) this.#blockText(group, name, 'blocktext', x, width, y)
+  }
+
   #blockText(group: Drawing, text: string, kind: string, x: number, width: number, y: number): void {
     const centred = kind !== 'blocktext'
     group.text('text', text, {
       class: kind,
-      x: centred ? x + width / 2 : x + 6,
+      x: centred ? x + width / 2 : Math.max(x, this.#scale.left) + 5,
       y: y + this.#blockHeight / 2 + 4,
       'text-anchor': centred ? 'middle' : 'start',
     })
@@ -463,6 +484,8 @@ export class Chart {
         lastX = x
       }
     }
+    /** From here on the row is free. */
+    let free = this.#scale.left
     clusters.forEach((cluster, i) => {
       const shown = cluster.reduce((best, item) => (weight(item) < weight(best) ? item : best))
       const item = cluster.find(each => each === this.selected) ?? shown
@@ -480,15 +503,13 @@ export class Chart {
       const end = next === undefined ? this.#scale.right : this.#scale.x(next[0]!.from) - 9
       const { label } = shown.mark!
       const texts = cluster.length > 1 ? [`${label} +${cluster.length - 1}`, `+${cluster.length - 1}`] : [label]
-      const text = texts.find(each => x + 9 + textWidth(each, 10.5) < end)
-      const before = clusters[i - 1]
-      if (text !== undefined) group.text('text', text, { class: 'marktext', x: x + 9, y: y + 3.5 })
-      else if (
-        next === undefined &&
-        (before === undefined || this.#scale.x(before[0]!.from) + 110 < x - textWidth(label))
-      ) {
-        group.text('text', label, { class: 'marktext', x: x - 9, y: y + 3.5, 'text-anchor': 'end' })
-      }
+      const right = texts.find(text => x + 9 + textWidth(text, 10.5) < end)
+      const left = texts.find(text => x - 12 - textWidth(text, 10.5) > free)
+      if (right !== undefined)
+        group.text('text', right, { class: 'marktext', x: x + 9, y: y + 3.5, 'text-anchor': 'start' })
+      else if (left !== undefined)
+        group.text('text', left, { class: 'marktext', x: x - 9, y: y + 3.5, 'text-anchor': 'end' })
+      free = x + 9 + (right === undefined ? 0 : textWidth(right, 10.5))
       group.end()
     })
   }

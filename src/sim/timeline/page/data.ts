@@ -33,7 +33,7 @@ export interface TimelineRing {
   readonly colour: number
 }
 
-/** Colours of the palette: the first half is used up before the second is begun. */
+/** Colours of the palette: the first half is for rings of several, the second, paler, for rings of one. */
 export const PALETTE_SIZE = 24
 
 export type PhaseKind =

@@ -339,12 +339,13 @@ function button(text: string, label: string, action: () => void): HTMLButtonElem
 
 function header(): HTMLElement {
   const [first = '', ...rest] = data.facts
+  const result = rest.at(-1)?.replace(/; trace .*/, '') ?? ''
   return html(
     'header',
     {},
     html('h1', {}, data.title),
     html('span', { class: `verdict ${data.passed ? 'passed' : 'failed'}` }, data.passed ? 'passed' : 'failed'),
-    html('span', { class: 'fact' }, first.replace(/^seed \d+: /, '')),
+    html('span', { class: 'fact' }, `${first.replace(/^seed \d+: /, '')} · ${result}`),
     html('details', {}, html('summary', {}, 'Scenario'), html('ul', {}, ...rest.map(fact => html('li', {}, fact)))),
   )
 }
@@ -393,8 +394,8 @@ function legend(): HTMLElement {
     'ul',
     { class: 'legend', 'aria-label': 'Legend' },
     entry(
-      html('span', { class: 'swatches' }, swatch(ring(0)), ' ', swatch(ring(1))),
-      'configuration: one colour per ring',
+      html('span', { class: 'swatches' }, swatch(ring(0)), ' ', swatch(ring(14))),
+      'configuration: one colour per ring, pale where a node is alone',
     ),
     entry(swatch(ring(0), 'url(#synchronising)'), 'installed, services synchronise'),
     entry(transitional, 'transitional configuration'),

@@ -24,6 +24,9 @@ export interface Description {
   readonly notes: readonly string[]
 }
 
+/** Greater node ids stand alone: there is no room for more. */
+const LONG_ID = 99_999
+
 const PHASE_TITLES: Readonly<Record<Phase['kind'], string>> = {
   down: 'Down',
   gather: 'GATHER: agrees with others on who is there',
@@ -133,7 +136,9 @@ export class Model {
   }
 
   who(lane: number): string {
-    return lane < 0 ? 'cluster' : `node ${this.data.nodes[lane]}`
+    const nodeId = this.data.nodes[lane]
+    if (nodeId === undefined) return 'cluster'
+    return nodeId > LONG_ID ? String(nodeId) : `node ${nodeId}`
   }
 
   ringText(ring: number): string {

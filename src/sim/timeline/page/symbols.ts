@@ -52,7 +52,7 @@ export function patterns(): SVGElement {
     {},
     stripes('gather', 8, 45, 'var(--block-line)', 1.4, 'var(--block)'),
     stripes('commit', 4, 90, 'var(--block-line)', 2.2, 'var(--block)'),
-    stripes('recovery', 4, 0, 'var(--block-dense)', 4.4, 'var(--block)'),
+    stripes('recovery', 5, 0, 'var(--block-line)', 4.4, 'var(--block)'),
     stripes('dense', 3, 0, 'var(--block-dense)', 3, 'var(--block)'),
     stripes('synchronising', 6, -45, 'var(--panel)', 2.4, 'transparent'),
     stripes('pause', 6, 45, 'var(--ink)', 2, 'transparent'),
