@@ -296,7 +296,8 @@ export function declarationText(event: TotemEvent): string | undefined {
       const whom = event.nodeIds.join(' ')
       if (event.because === 'leaves') return `takes ${whom} out: ${event.by} says that it leaves`
       if (event.because === 'holdsMe') return `declares ${whom} failed: ${event.by} holds this node for failed`
-      return `declares ${whom} failed: ${event.by}, a member of its ring, says so`
+      const who = event.nodeIds.includes(event.by) ? 'it' : event.by
+      return `declares ${whom} failed: ${who}, a member of its ring, says so`
     }
     case 'failedToReceive':
       return 'declares itself failed: it fails to receive what the others have'

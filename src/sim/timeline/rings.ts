@@ -6,12 +6,15 @@ import { ringText } from '../../node/totem-log.js'
 import type { RingIdentity } from '../../totem/types.js'
 import { PALETTE_SIZE, type TimelineRing } from './page/data.js'
 
+/** Each strong and pale. */
+const HUES = PALETTE_SIZE / 2
+
 export class RingTable {
   readonly #rings: { name: string; members: readonly number[]; colour: number }[] = []
   readonly #indexOf = new Map<string, number>()
   /** Colours, the one unused for longest first. */
-  readonly #strong = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => colour)
-  readonly #pale = Array.from({ length: PALETTE_SIZE / 2 }, (_, colour) => PALETTE_SIZE / 2 + colour)
+  readonly #strong = Array.from({ length: HUES }, (_, hue) => hue)
+  readonly #pale = Array.from({ length: HUES }, (_, hue) => HUES + hue)
 
   indexOf(ring: RingIdentity): number {
     const name = ringText(ring)
@@ -33,9 +36,14 @@ export class RingTable {
     const ring = this.#rings[index]!
     if (ring.colour >= 0) return
     ring.members = members
-    const taken = new Set(inUse.map(other => this.#rings[other]?.colour))
+    const taken = new Set(inUse.map(other => this.#rings[other]?.colour ?? -1))
+    const hues = new Set([...taken].map(colour => colour % HUES))
     const [first, second] = members.length === 1 ? [this.#pale, this.#strong] : [this.#strong, this.#pale]
-    ring.colour = take(first, taken) ?? take(second, taken) ?? take(first, new Set())!
+    ring.colour =
+      take(first, colour => !hues.has(colour % HUES)) ??
+      take(first, colour => !taken.has(colour)) ??
+      take(second, colour => !taken.has(colour)) ??
+      take(first, () => true)!
   }
 
   all(): readonly TimelineRing[] {
@@ -43,9 +51,9 @@ export class RingTable {
   }
 }
 
-/** The colour unused for longest that is not taken. */
-function take(colours: number[], taken: ReadonlySet<number | undefined>): number | undefined {
-  const at = colours.findIndex(colour => !taken.has(colour))
+/** The colour unused for longest that will do. */
+function take(colours: number[], willDo: (colour: number) => boolean): number | undefined {
+  const at = colours.findIndex(willDo)
   if (at < 0) return undefined
   const [colour] = colours.splice(at, 1)
   colours.push(colour!)

@@ -483,4 +483,5 @@ document.body.append(
 )
 new ResizeObserver(layout).observe(scroll)
 layout()
+if (model.violations[0] !== undefined) select(model.violations[0], { reveal: false })
 draw()

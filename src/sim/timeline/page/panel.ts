@@ -2,7 +2,7 @@
 // is selected. Out: calls of `choose` when a line of the story is chosen. Everything goes in as text.
 
 import type { StoryLine } from './data.js'
-import { html, textWidth } from './elements.js'
+import { html } from './elements.js'
 import type { Description, Item, Model } from './model.js'
 
 /** Lines per part of the list; the browser lays out only the parts it shows. */
@@ -66,8 +66,8 @@ export class Story {
     for (let i = 0; i < this.#elements.length; i += CHUNK) {
       this.#list.append(html('div', { class: 'chunk', role: 'presentation' }, ...this.#elements.slice(i, i + CHUNK)))
     }
-    const who = Math.max(...[-1, ...model.data.nodes.keys()].map(lane => textWidth(model.who(lane), 12.5)))
-    this.#list.style.setProperty('--who', `${Math.ceil(who)}px`)
+    const who = Math.max(...[-1, ...model.data.nodes.keys()].map(lane => model.who(lane).length))
+    this.#list.style.setProperty('--who', `${who}ch`)
     const filter = html('input', {
       type: 'search',
       placeholder: 'filter: node 3, declares, token ...',
