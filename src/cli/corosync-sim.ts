@@ -78,6 +78,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const scenario = scenarioOptions(values)
   if (command === 'run') {
     if (rest.length > 0) throw new UsageError(`run takes no '${rest[0]}'`)
+    for (const name of ['html', 'packets', 'log', 'debug'] as const) {
+      if (values[name] !== undefined) throw new UsageError(`run takes no --${name}: it belongs to replay`)
+    }
     const [firstSeed, lastSeed] = values.seeds === undefined ? [1, DEFAULT_LAST_SEED] : range('--seeds', values.seeds)
     return runCampaign(
       {

@@ -445,11 +445,11 @@ function keys(): HTMLElement {
     key('n'),
     ' ',
     key('p'),
-    ' next and previous fault, ',
+    ' next, previous fault, ',
     key('Enter'),
-    ' zoom to the selection, ',
+    ' zoom to it, ',
     key('Esc'),
-    ' nothing selected.',
+    ' clear.',
   )
 }
 
