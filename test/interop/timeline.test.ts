@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { timelineHead, writeTimeline } from '../../src/cli/timeline.js'
+import type { ScheduledFault } from '../../src/sim/faults.js'
 import { runScenario } from '../../src/sim/run.js'
 import { generateScenario } from '../../src/sim/scenario.js'
 import { TimelineCollector } from '../../src/sim/timeline/collect.js'
@@ -46,6 +47,15 @@ const FOCUSED = `document.activeElement?.getAttribute('aria-label') ?? null`
 const DETAILS = `document.querySelector('.details').innerText`
 const CURRENT = `document.querySelector('.line.current .what')?.textContent ?? null`
 const SHOWN = `parseFloat(document.querySelector('.tools .span').textContent) * (/ ms/.test(document.querySelector('.tools .span').textContent) ? 1 : 1000)`
+
+/** Expression: texts of the drawing that cover each other. */
+const OVERLAPS = `(() => {
+  const texts = [...document.querySelectorAll('.chart text')].filter(each => each.textContent !== '')
+  const boxes = texts.map(each => [each.textContent, each.getBoundingClientRect()])
+  return boxes.flatMap(([text, a], i) => boxes.slice(i + 1)
+    .filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 2 && b.top < a.bottom - 2)
+    .map(([other]) => text + ' / ' + other))
+})()`
 
 describe('the timeline of a partition and a merge', { skip, timeout: DEADLINE_MS }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'corosync-timeline-'))
@@ -132,15 +142,14 @@ describe('the timeline of a partition and a merge', { skip, timeout: DEADLINE_MS
     }
   })
 
-  it('lets no two names cover each other', async () => {
-    const overlaps = await page.evaluate<string[]>(`(() => {
-      const texts = [...document.querySelectorAll('.chart text')].filter(each => each.textContent !== '')
-      const boxes = texts.map(each => [each.textContent, each.getBoundingClientRect()])
-      return boxes.flatMap(([text, a], i) => boxes.slice(i + 1)
-        .filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 2 && b.top < a.bottom - 2)
-        .map(([other]) => text + ' / ' + other))
-    })()`)
-    assert.deepEqual(overlaps, [])
+  it('lets no two names cover each other, at any zoom', async () => {
+    for (let zoom = 0; zoom < 4; zoom++) {
+      assert.deepEqual(await page.evaluate(OVERLAPS), [], `zoom ${zoom}`)
+      await page.evaluate(`document.querySelector('[aria-label="Zoom in"]').click()`)
+      await page.frame()
+    }
+    await page.evaluate(`document.querySelector('[aria-label="Show the whole run"]').click()`)
+    await page.frame()
   })
 
   it('is selected by keys: faults, then the lanes below, forth and back', async () => {
@@ -220,5 +229,41 @@ describe('the timeline of a partition and a merge', { skip, timeout: DEADLINE_MS
     )
     assert.equal(await page.evaluate(`[...document.querySelectorAll('.what')].at(-1).textContent`), HOSTILE)
     assert.deepEqual(page.complaints, [])
+  })
+})
+
+describe('the timeline of a storm', { skip, timeout: DEADLINE_MS }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'corosync-timeline-'))
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('stays readable and small: what is too close together is drawn as one', async () => {
+    // Short faults, close upon each other, on many nodes.
+    const faults = Array.from({ length: 60 }, (_, i) => ({
+      atMs: 1500 + i * 100,
+      fault: { kind: 'partition', sides: [[i % 12], [(i + 1) % 12, (i + 5) % 12]], forMs: 350 },
+    })) as ScheduledFault[]
+    const scenario = {
+      ...generateScenario(7, { nodes: 12, faults: [], engine: 'ring', mixedByteOrder: false }),
+      faults,
+      faultEndMs: 8000,
+    }
+    const collector = new TimelineCollector(scenario.nodeIds)
+    const result = runScenario(scenario, { observe: collector.observe })
+    assert.ok(result.installations > 60, `${result.installations} installations`)
+    const file = join(folder, 'run.html')
+    assert.ok(writeTimeline(file, collector.finish(timelineHead(result, []))) < 5_000_000)
+    const page = await Chromium.start()
+    try {
+      await page.open(file)
+      assert.equal(await page.evaluate(`document.querySelectorAll('[data-lane]').length`), 13)
+      assert.ok(
+        (await page.evaluate<number>(`document.querySelectorAll('[data-count], [data-kind="several"]').length`)) > 10,
+      )
+      assert.ok((await page.evaluate<number>(`document.querySelectorAll('.chart *').length`)) < 12_000)
+      assert.deepEqual(await page.evaluate(OVERLAPS), [])
+      assert.deepEqual(page.complaints, [])
+    } finally {
+      await page.close()
+    }
   })
 })

@@ -96,7 +96,7 @@ header summary { cursor: pointer; width: max-content; }
 header details ul { margin: 4px 0 0; padding-left: 18px; }
 .alarm {
   margin: 0 16px 8px; padding: 6px 12px; border-left: 4px solid var(--bad); background: var(--bad-wash); color: var(--ink);
-  overflow-wrap: anywhere;
+  overflow-wrap: anywhere; max-height: 90px; overflow-y: auto; flex: none;
 }
 .alarm button { border: 0; background: none; padding: 0; color: var(--bad); font-weight: 600; text-decoration: underline; cursor: pointer; }
 

@@ -75,7 +75,17 @@ export class Layer {
   }
 }
 
-/** Width of a text in the chart's font, near enough to decide whether it fits. */
+const widths = new Map<string, number>()
+const pen = document.createElement('canvas').getContext('2d')
+
+/** Width of a text in the page's font, in px. */
 export function textWidth(text: string, size = 11): number {
-  return text.length * size * 0.58
+  const key = `${size} ${text}`
+  let width = widths.get(key)
+  if (width === undefined) {
+    if (pen !== null) pen.font = `${size}px ${getComputedStyle(document.body).fontFamily}`
+    width = pen?.measureText(text).width ?? text.length * size
+    widths.set(key, width)
+  }
+  return width
 }
