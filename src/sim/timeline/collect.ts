@@ -3,6 +3,7 @@
 
 import type { TotemEvent } from '../../totem/events.js'
 import type { ConfigurationChange } from '../../totem/types.js'
+import { describeDamage } from '../disk.js'
 import { describeFault, type Fault } from '../faults.js'
 import type { SimEvent } from '../observe.js'
 import {
@@ -42,6 +43,8 @@ export class TimelineCollector {
   readonly #narrator: Narrator
   /** Per lane: since when the node is stopped. */
   readonly #stopped = new Map<number, OpenFault>()
+  /** What the crash that is being carried out does to the disk. */
+  #damage = ''
   #lost = { lines: 0, marks: 0, faults: 0 }
   #lastLineMs = 0
   #endMs = 0
@@ -121,7 +124,8 @@ export class TimelineCollector {
         node.enter(time, 'down')
         node.installed = -1
         const crashed = event.how === 'crashed'
-        const detail = crashed ? 'The process dies between two instructions.' : 'The node leaves in order.'
+        const damage = this.#damage === '' ? '' : `; ${this.#damage}`
+        const detail = crashed ? `The process dies between two instructions${damage}.` : 'The node leaves in order.'
         this.#mark(crashed ? 'crash' : 'leave', time, lane, crashed ? 'crashes' : 'leaves', detail)
         break
       }
@@ -199,6 +203,7 @@ export class TimelineCollector {
   /** Whatever fields a fault has say whom it concerns and how long; its kind matters to the page alone. */
   #fault(time: number, fault: Fault): void {
     // What happens to a process shows in the node's own events.
+    if (fault.kind === 'crash') this.#damage = fault.disk === undefined ? '' : describeDamage(fault.disk)
     if (fault.kind === 'crash' || fault.kind === 'leave' || fault.kind === 'pause') return
     const label = describeFault(
       this.#nodeIds.map(nodeId => ({ nodeId })),
@@ -206,9 +211,11 @@ export class TimelineCollector {
     )
     const sides = 'sides' in fault ? fault.sides.map(ascending) : []
     const path = 'from' in fault ? ([fault.from, fault.to] as const) : null
-    const lanes = ascending(path ?? ('host' in fault ? [fault.host] : sides.flat()))
-    if ('forMs' in fault && fault.forMs > 0) {
-      this.#span({ kind: fault.kind, from: time, to: time + fault.forMs, label, lanes, sides, path })
+    const hosts = path ?? ('host' in fault ? [fault.host] : 'hosts' in fault ? fault.hosts : sides.flat())
+    const lanes = ascending(hosts)
+    const forMs = durationOf(fault)
+    if (forMs > 0) {
+      this.#span({ kind: fault.kind, from: time, to: time + forMs, label, lanes, sides, path })
     } else {
       this.#mark('fault', time, lanes.length === 1 ? lanes[0]! : -1, label, capitalised(`${label}.`))
     }
@@ -265,6 +272,12 @@ export class TimelineCollector {
     if (full.length > 0) limits.push(`The last phases of ${full.join(', ')} are drawn as one.`)
     return limits
   }
+}
+
+/** 0 for what happens at one moment. A swizzle begins and ends host by host. */
+function durationOf(fault: Fault): number {
+  if (!('forMs' in fault)) return 0
+  return fault.kind === 'swizzle' ? fault.forMs + 2 * (fault.hosts.length - 1) * fault.everyMs : fault.forMs
 }
 
 function ascending(numbers: readonly number[]): number[] {

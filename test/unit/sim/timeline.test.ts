@@ -1,13 +1,20 @@
 // From events to a timeline: phases that add up, colours, faults, limits; and the file that cannot be broken out of.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Fault } from '../../../src/sim/faults.js'
 import type { SimEvent, SimEventBody } from '../../../src/sim/observe.js'
 import { runSeed } from '../../../src/sim/run.js'
 import { generateScenario } from '../../../src/sim/scenario.js'
 import { FAULTS_MAX, LINES_MAX, TimelineCollector } from '../../../src/sim/timeline/collect.js'
 import { escapeHtml, jsonForHtml, timelineHtml } from '../../../src/sim/timeline/html.js'
 import { NOTES_MAX, PHASES_MAX } from '../../../src/sim/timeline/lane.js'
-import { PALETTE_SIZE, type Phase, type TimelineData, type TimelineHead } from '../../../src/sim/timeline/page/data.js'
+import {
+  type FaultSpan,
+  PALETTE_SIZE,
+  type Phase,
+  type TimelineData,
+  type TimelineHead,
+} from '../../../src/sim/timeline/page/data.js'
 import { RingTable } from '../../../src/sim/timeline/rings.js'
 import { TrafficCounter } from '../../../src/sim/timeline/traffic.js'
 
@@ -173,6 +180,33 @@ describe('faults', () => {
       ],
     )
     assert.match(data.faults[0]!.label, /^partition \{2\} \| \{1\}/)
+  })
+
+  it('of every kind say whom they concern', () => {
+    const faults: [Fault, FaultSpan['lanes'], number][] = [
+      [{ kind: 'latency', from: 0, to: 1, extraMs: 5, forMs: 20 }, [0, 1], 20],
+      [{ kind: 'bandwidth', hosts: [1], bytesPerMs: 100, queueBytes: 1000, forMs: 20 }, [1], 20],
+      [{ kind: 'swizzle', hosts: [1, 0], back: [0, 1], everyMs: 3, forMs: 20 }, [0, 1], 26],
+      [{ kind: 'mtu', hosts: [1, 0], bytes: 500, forMs: 20 }, [0, 1], 20],
+      [{ kind: 'overflow', host: 1, readMs: 1, bufferBytes: 1000, forMs: 20 }, [1], 20],
+    ]
+    const events = faults.map(([fault], i) => [i, 0, { kind: 'fault', fault }] as [number, number, SimEventBody])
+    const data = collected([...events, [200, 0, END]])
+    assert.deepEqual(
+      data.faults.map(({ kind, from, to, lanes }) => [kind, lanes, to - from]),
+      faults.map(([{ kind }, lanes, forMs]) => [kind, lanes, forMs]),
+    )
+  })
+
+  it('of the disk show where the node crashes', () => {
+    const data = collected([
+      [1, 1, STARTED],
+      [2, 0, { kind: 'fault', fault: { kind: 'crash', host: 0, forMs: 5, disk: { kind: 'lost' } } }],
+      [2, 1, { kind: 'ended', how: 'crashed' }],
+      [9, 0, END],
+    ])
+    assert.deepEqual(data.faults, [])
+    assert.match(data.marks[1]!.detail, /its ring-id file is lost/)
   })
 
   it('end with the run', () => {

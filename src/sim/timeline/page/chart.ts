@@ -23,6 +23,7 @@ const PHASE_PX = 2
 const MARK_PX = 11
 /** Faults are laid out in rows for this width of the whole run, so that names fit beside each other. */
 const LAYOUT_PX = 900
+const NAME_LENGTH = 48
 /** Bars of packets. */
 const BAR_PX = 2
 
@@ -222,7 +223,7 @@ export class Chart {
       const group = this.#item(layer, item)
       group.draw('bar', 'rect', { class: 'faultbar', x: x0, y, width: x1 - x0, height: 16, rx: 3 })
       group.draw('frame', 'rect', { class: 'frame', x: x0 - 2, y: y - 2, width: x1 - x0 + 4, height: 20, rx: 5 })
-      const text = fault.label.replace(/ for [\d.]+ ms$/, '')
+      const text = shortName(fault.label)
       const width = textWidth(text)
       const inside = x1 - x0 > width + 10
       const next = faults.find((other, j) => j > i && this.#rows[j] === this.#rows[i] && other.from >= item.to)
@@ -245,7 +246,10 @@ export class Chart {
   #isFree(index: number, x: number): boolean {
     const { faults } = this.#model
     for (let i = 0; i < index; i++) {
-      if (this.#rows[i] === this.#rows[index] && this.#scale.x(faults[i]!.to) + textWidth(faults[i]!.fault!.label) > x)
+      if (
+        this.#rows[i] === this.#rows[index] &&
+        this.#scale.x(faults[i]!.to) + textWidth(shortName(faults[i]!.fault!.label)) > x
+      )
         return false
     }
     return true
@@ -283,7 +287,7 @@ export class Chart {
     }
   }
 
-  /** One-way faults: who no longer reaches whom, crossed out where nothing arrives, barred where it waits. */
+  /** One-way faults: who no longer reaches whom, crossed out where nothing arrives, barred where it waits, a ring where it is late. */
   #drawArrow(item: Item): void {
     const { path, kind } = item.fault!
     if (path === null || !this.#isVisible(item)) return
@@ -291,7 +295,12 @@ export class Chart {
     const x = this.#extent(item, 3)[0] + 8
     const down = to > from ? 1 : -1
     const stop = to - 13 * down
-    const sign = kind === 'freeze' ? `M${x - 5} ${stop - 2}h10m0 4h-10` : `M${x - 4} ${stop - 4}l8 8m0 -8l-8 8`
+    const sign =
+      {
+        freeze: `M${x - 5} ${stop - 2}h10m0 4h-10`,
+        clog: `M${x - 5} ${stop - 2}h10m0 4h-10`,
+        latency: `M${x - 4} ${stop}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0`,
+      }[kind] ?? `M${x - 4} ${stop - 4}l8 8m0 -8l-8 8`
     const d = `M${x} ${from}V${to}m-4 ${-6 * down}L${x} ${to}l4 ${-6 * down}${sign}`
     this.#over.draw(`${item.id}back`, 'path', { class: 'arrowback', d })
     this.#over.draw(item.id, 'path', { class: 'inkline', 'stroke-width': 1.6, d })
@@ -649,12 +658,18 @@ export function firstAfter(rows: Traffic['rows'], bucket: number): number {
   return low
 }
 
+/** Of a fault: how long it lasts is to be seen, and whoever wants all of it selects it. */
+function shortName(label: string): string {
+  const name = label.replace(/,? for [\d.]+ ms$/, '')
+  return name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH)} ...` : name
+}
+
 /** Faults in rows without overlap, each with room for its name. */
 function packRows({ data, faults }: Model): number[] {
   const msPerPx = data.endMs / LAYOUT_PX
   const ends: number[] = []
   return faults.map(({ from, to, fault }) => {
-    const until = Math.max(to, from + (textWidth(fault!.label.replace(/ for [\d.]+ ms$/, '')) + 14) * msPerPx)
+    const until = Math.max(to, from + (textWidth(shortName(fault!.label)) + 14) * msPerPx)
     const free = ends.findIndex(end => end <= from)
     const row = free < 0 ? ends.length : free
     ends[row] = until
