@@ -375,7 +375,7 @@ export class Chart {
       })
       const words =
         kind === 'commit' || kind === 'recovery' ? [`${kind} ${this.#model.data.rings[target]?.name}`, kind] : [kind]
-      const text = words.map(word => word.toUpperCase()).find(word => textWidth(word, 11) + 10 < width)
+      const text = words.map(word => word.toUpperCase()).find(word => textWidth(word, 10) + 6 < width)
       if (text !== undefined) this.#blockText(group, text, 'statetext', x0, width, y - 1)
     }
     group.draw('frame', 'rect', { class: 'frame', x: x0, y: y - 1, width, height: height + 2, rx: 3 })
@@ -661,7 +661,7 @@ export function firstAfter(rows: Traffic['rows'], bucket: number): number {
 /** Of a fault: how long it lasts is to be seen, and whoever wants all of it selects it. */
 function shortName(label: string): string {
   const name = label.replace(/,? for [\d.]+ ms$/, '')
-  return name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH)} ...` : name
+  return name.length > NAME_LENGTH ? `${name.slice(0, name.lastIndexOf(' ', NAME_LENGTH))} ...` : name
 }
 
 /** Faults in rows without overlap, each with room for its name. */
