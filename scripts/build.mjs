@@ -47,7 +47,10 @@ if (!packaged) {
     const began = new Date()
     // A file that was removed or renamed must not live on in dist.
     rmSync(join(root, 'dist'), { recursive: true, force: true })
-    run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root])
+    // The page of the timeline knows the browser and not Node: a project of its own.
+    for (const project of [root, join(root, 'src', 'sim', 'timeline', 'page')]) {
+      run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project])
+    }
     writeFileSync(stamp, `${began.toISOString()}\n`)
   }
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what the interoperation tests need on Debian or Ubuntu: the real corosync, its headers, and tools for networks.
+# Installs what the interoperation tests need on Debian or Ubuntu: the real corosync, its headers, tools for networks, and a
+# browser for the timeline of the laboratory.
 # Starts no service: packages ask policy-rc.d, which says no while they are installed and is put back afterwards.
 set -euo pipefail
 
-packages=(corosync libcpg-dev gcc libc6-dev tshark iproute2 nftables ethtool util-linux)
+packages=(corosync libcpg-dev gcc libc6-dev tshark iproute2 nftables ethtool util-linux chromium)
 
 missing=()
 for package in "${packages[@]}"; do

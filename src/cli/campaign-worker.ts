@@ -18,19 +18,24 @@ export interface TaskResult {
   readonly virtualMs: number
   readonly packetsDelivered: number
   readonly installations: number
+  /** How many runs had 0, 1, 2, ... configurations, on the node with most, after the end of the faults. */
+  readonly settleChanges: readonly number[]
 }
 
 function run(task: Task): TaskResult {
   const failures: { seed: number; line: string }[] = []
+  const settleChanges: number[] = []
   let [virtualMs, packetsDelivered, installations] = [0, 0, 0]
   for (let seed = task.first; seed <= task.last; seed++) {
     const result = runSeed(seed, task.options)
     virtualMs += result.virtualMs
     packetsDelivered += result.packetsDelivered
     installations += result.installations
+    while (settleChanges.length <= result.settleChanges) settleChanges.push(0)
+    settleChanges[result.settleChanges]!++
     if (result.violations.length > 0) failures.push({ seed, line: formatFailure(result) })
   }
-  return { first: task.first, last: task.last, failures, virtualMs, packetsDelivered, installations }
+  return { first: task.first, last: task.last, failures, virtualMs, packetsDelivered, installations, settleChanges }
 }
 
 process.on('message', (task: Task) => {

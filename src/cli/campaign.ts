@@ -31,6 +31,8 @@ export interface CampaignRecord {
   virtualSeconds: number
   packetsDelivered: number
   installations: number
+  /** How many runs had 0, 1, 2, ... configurations, on the node with most, after the end of the faults. */
+  settleChanges: number[]
   realSeconds: number
   lastRun: string
 }
@@ -45,6 +47,7 @@ const WORKER = new URL('./campaign-worker.js', import.meta.url)
 const SEEDS_PER_TASK = 10
 const SAVE_INTERVAL_MS = 5000
 const PROGRESS_INTERVAL_MS = 1000
+const BAR_LENGTH = 20
 /** Where the output is not a terminal, a line this often is enough. */
 const QUIET_PROGRESS_INTERVAL_MS = 60_000
 
@@ -77,6 +80,7 @@ function freshRecord(next: number): CampaignRecord {
     virtualSeconds: 0,
     packetsDelivered: 0,
     installations: 0,
+    settleChanges: [],
     realSeconds: 0,
     lastRun: '',
   }
@@ -110,7 +114,9 @@ export async function runCampaign(options: CampaignOptions, print: (line: string
     const line =
       `seeds up to ${record.next - 1} of ${options.lastSeed}: ${record.seeds} run, ${record.failures.length} failed, ` +
       `${Math.round(record.virtualSeconds)} virtual s, ${perSecond.toFixed(1)} seeds/s`
-    process.stderr.write(terminal && !force ? `\r${line.padEnd(100)}` : `${terminal ? '\r' : ''}${line}\n`)
+    const share = (record.next - options.firstSeed) / Math.max(1, options.lastSeed - options.firstSeed + 1)
+    const bar = `${'#'.repeat(Math.round(share * BAR_LENGTH)).padEnd(BAR_LENGTH, '.')} ${line}`
+    process.stderr.write(terminal ? `\r${bar.padEnd(120)}${force ? '\n' : ''}` : `${line}\n`)
   }
 
   // Ranges that are done, but not yet joined on to the ones before them.
@@ -127,6 +133,10 @@ export async function runCampaign(options: CampaignOptions, print: (line: string
       record.virtualSeconds += next.virtualMs / 1000
       record.packetsDelivered += next.packetsDelivered
       record.installations += next.installations
+      next.settleChanges.forEach((runs, changes) => {
+        while (record.settleChanges.length <= changes) record.settleChanges.push(0)
+        record.settleChanges[changes]! += runs
+      })
     }
     const now = Date.now()
     keep(now, false)
@@ -160,6 +170,10 @@ export async function runCampaign(options: CampaignOptions, print: (line: string
   const now = Date.now()
   keep(now, true)
   tell(now, true)
+  if (record.settleChanges.length > 0) {
+    const runs = record.settleChanges.map((count, changes) => `${count} with ${changes}`).join(', ')
+    process.stderr.write(`configurations after the end of the faults, on the node with most: ${runs}\n`)
+  }
   return broken || record.failures.length > failedBefore ? 1 : 0
 }
 

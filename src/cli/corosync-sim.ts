@@ -13,10 +13,14 @@ import {
   type ScenarioOptions,
   SMALLEST_CLUSTER,
 } from '../sim/scenario.js'
+import type { RunResult } from '../sim/simulation.js'
+import { Narrator, type StoryDetail } from '../sim/story.js'
+import { TimelineCollector } from '../sim/timeline/collect.js'
 import { formatFailure, formatStoryLine } from '../sim/trace.js'
 import { runCampaign } from './campaign.js'
 import { check } from './check.js'
 import { LEAST_LOAD_BYTES, MOST_LOAD_BYTES, MOST_LOAD_PER_SECOND, record } from './record.js'
+import { timelineHead, writeTimeline } from './timeline.js'
 
 const DEFAULT_STATE_FILE = '.campaign/state.json'
 const DEFAULT_LAST_SEED = 100_000
@@ -38,7 +42,10 @@ options of run:
   --jobs J            worker processes (one per core)
   --resume [FILE]     go on where FILE (${DEFAULT_STATE_FILE}) says, and keep the count there
 options of replay:
-  --debug             also the debug lines of the nodes' logs
+  --html FILE         draw it as a timeline for the browser instead of printing it
+  --packets           a line for every packet, instead of sums
+  --log               also the notices of the nodes' logs
+  --debug             also their debug lines
 options of record, which ends in order on TERM and INT, and stops sending on USR2:
   --load N            send N messages a second (none)
   --bytes M           of up to M bytes each (1000)
@@ -71,6 +78,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const scenario = scenarioOptions(values)
   if (command === 'run') {
     if (rest.length > 0) throw new UsageError(`run takes no '${rest[0]}'`)
+    for (const name of ['html', 'packets', 'log', 'debug'] as const) {
+      if (values[name] !== undefined) throw new UsageError(`run takes no --${name}: it belongs to replay`)
+    }
     const [firstSeed, lastSeed] = values.seeds === undefined ? [1, DEFAULT_LAST_SEED] : range('--seeds', values.seeds)
     return runCampaign(
       {
@@ -86,7 +96,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   }
   if (command === 'replay') {
     if (rest.length !== 1) throw new UsageError('replay takes one seed')
-    return replay(whole('the seed', rest[0]!, 0, Number.MAX_SAFE_INTEGER), scenario, values.debug ?? false)
+    const seed = whole('the seed', rest[0]!, 0, Number.MAX_SAFE_INTEGER)
+    return replay(generateScenario(seed, scenario), storyDetail(values), values.html)
   }
   if (command === 'check') {
     if (rest.length === 0) throw new UsageError('check takes recordings')
@@ -128,11 +139,14 @@ function readArguments(argv: readonly string[]) {
         minutes: { type: 'string' },
         jobs: { type: 'string' },
         resume: { type: 'string' },
+        html: { type: 'string' },
+        log: { type: 'boolean' },
         debug: { type: 'boolean' },
         group: { type: 'string' },
         out: { type: 'string' },
         load: { type: 'string' },
         bytes: { type: 'string' },
+        packets: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -189,24 +203,51 @@ function positive(name: string, text: string): number {
   return value
 }
 
-function replay(seed: number, options: ScenarioOptions, debug: boolean): number {
-  const scenario = generateScenario(seed, options)
+function storyDetail(values: { log?: boolean; debug?: boolean; packets?: boolean }): StoryDetail {
+  return {
+    log: values.debug ? 'all' : values.log ? 'notices' : 'warnings',
+    packets: values.packets ?? false,
+  }
+}
+
+function replay(scenario: Scenario, detail: StoryDetail, html: string | undefined): number {
   const print = (line: string) => process.stdout.write(`${line}\n`)
-  for (const line of describeScenario(scenario)) print(line)
+  const plan = describeScenario(scenario)
+  for (const line of plan) print(line)
   print('')
-  const result = runScenario(scenario, {
-    story: (now, nodeId, text) => {
-      if (debug || !text.startsWith('debug ')) print(formatStoryLine(now, nodeId, text))
-    },
-  })
-  print('')
+  const result = html === undefined ? tell(scenario, detail, print) : draw(scenario, detail, plan, html, print)
   print(
     `${(result.virtualMs / 1000).toFixed(3)} s, ${result.events} events, ${result.packetsDelivered} packets delivered, ` +
       `${result.installations} installations; trace ${result.hash}`,
   )
-  for (const violation of result.violations) print(formatFailure({ seed, violations: [violation] }))
+  for (const violation of result.violations) print(formatFailure({ seed: scenario.seed, violations: [violation] }))
   if (result.violations.length === 0) print(formatFailure(result))
   return result.violations.length === 0 ? 0 : 1
+}
+
+function tell(scenario: Scenario, detail: StoryDetail, print: (line: string) => void): RunResult {
+  const narrator = new Narrator((now, nodeId, text) => print(formatStoryLine(now, nodeId, text)), detail)
+  const result = runScenario(scenario, { observe: narrator.observe })
+  print('')
+  return result
+}
+
+function draw(
+  scenario: Scenario,
+  detail: StoryDetail,
+  plan: readonly string[],
+  file: string,
+  print: (line: string) => void,
+): RunResult {
+  const collector = new TimelineCollector(scenario.nodeIds, detail)
+  const result = runScenario(scenario, { observe: collector.observe })
+  try {
+    const bytes = writeTimeline(file, collector.finish(timelineHead(result, plan)))
+    print(`${file}: ${Math.ceil(bytes / 1000)} kB`)
+  } catch (error) {
+    throw new UsageError(`--html ${file}: ${error instanceof Error ? error.message : error}`)
+  }
+  return result
 }
 
 function describeScenario(scenario: Scenario): string[] {

@@ -32,6 +32,9 @@ export interface HostEvents {
   started(host: SimHost): void
   /** The node is about to leave in order: what runs on it ends first. */
   leaving(host: SimHost): void
+  paused(host: SimHost): void
+  /** Scheduled again, nothing of what has gathered meanwhile has been handed in yet. */
+  resumed(host: SimHost): void
   /** The incarnation has ended; nothing of it will happen any more. */
   ended(host: SimHost, how: 'crashed' | 'left'): void
 }
@@ -151,6 +154,7 @@ export class SimHost {
     this.state = 'paused'
     this.deadline = Number.POSITIVE_INFINITY
     this.#nextReadMs = Number.POSITIVE_INFINITY
+    this.#events.paused(this)
   }
 
   /** The host takes so long to read a datagram, and what does not fit its socket buffer meanwhile is lost. */
@@ -177,6 +181,7 @@ export class SimHost {
     if (this.state !== 'paused') return
     this.now = now
     this.state = 'running'
+    this.#events.resumed(this)
     const node = this.node!
     if (!inputFirst) this.#expireIfDue(now)
     this.#readAll(now, node)

@@ -13,9 +13,11 @@ import { EventQueue } from './event-queue.js'
 import { carryOut, type FaultTarget, type ScheduledFault } from './faults.js'
 import { type HostEvents, SimHost } from './host.js'
 import { Network } from './network.js'
+import type { SimEventBody, SimObserver } from './observe.js'
 import { Prng } from './prng.js'
 import { configurationOf, type Scenario } from './scenario.js'
 import type { SimNodeFactory } from './sim-node.js'
+import { Narrator } from './story.js'
 import { type StoryTeller, TraceHash } from './trace.js'
 import { ProgramWorkload } from './workload/programs.js'
 import { RawWorkload } from './workload/raw.js'
@@ -25,6 +27,9 @@ export interface SimulationOptions {
   readonly factory: SimNodeFactory
   /** One wire object per host: it holds what that host last read. */
   readonly wire: (scenario: Scenario, host: number) => WireGeneration
+  /** Everything that happens, as it happens; see `observe.ts`. */
+  readonly observe?: SimObserver
+  /** The same as text for a reader. */
   readonly story?: StoryTeller
   /** Sees what the checkers see, of all nodes. */
   readonly watch?: TotemObserver
@@ -74,7 +79,7 @@ export class Simulation implements FaultTarget, HostEvents {
   now = 0
   /** True until the end of the faults. */
   faulty = true
-  readonly #story: StoryTeller | undefined
+  readonly #observe: SimObserver | undefined
   readonly #watch: TotemObserver | undefined
   readonly #guardInput: boolean
   readonly #stateEntries: Record<TotemState, number> = { operational: 0, gather: 0, commit: 0, recovery: 0 }
@@ -92,7 +97,7 @@ export class Simulation implements FaultTarget, HostEvents {
 
   constructor(scenario: Scenario, options: SimulationOptions) {
     this.scenario = scenario
-    this.#story = options.story
+    this.#observe = observerOf(options)
     this.#watch = options.watch
     this.#guardInput = options.guardInput ?? false
     const size = scenario.nodeIds.length
@@ -124,7 +129,9 @@ export class Simulation implements FaultTarget, HostEvents {
       hash: this.hash,
       processOf: (host: SimHost) => this.#process(host),
       fail: (property: string, host: SimHost, text: string) => this.#fail(property, host.nodeId, text),
-      tell: (now: number, host: SimHost, text: () => string) => this.#story?.(now, host.nodeId, text()),
+      tell: (now: number, host: SimHost, text: () => string) => {
+        if (this.#observe !== undefined) this.#emit(now, host.nodeId, { kind: 'text', text: text() })
+      },
     }
     this.workload = scenario.engine === 'ring' ? new RawWorkload(context) : new ProgramWorkload(context)
   }
@@ -148,6 +155,10 @@ export class Simulation implements FaultTarget, HostEvents {
     for (const { property, text } of this.checker.model.excused) {
       this.tell(this.now, `${property} is not demanded after two rings shared an id: ${text}`)
     }
+    for (const violation of this.checker.violations) {
+      this.#emit(violation.time, violation.nodeId, { kind: 'violation', violation })
+    }
+    this.#emit(this.now, 0, { kind: 'end' })
     return {
       seed: this.scenario.seed,
       violations: this.checker.violations,
@@ -182,7 +193,7 @@ export class Simulation implements FaultTarget, HostEvents {
     this.faulty = false
     this.#idShared = this.checker.model.sharesId
     this.#waiting = []
-    this.tell(this.now, 'all faults end')
+    this.#emit(this.now, 0, { kind: 'faultsEnd' })
     this.network.heal(this.now)
     for (const host of this.hosts) {
       host.heal(this.now)
@@ -215,7 +226,7 @@ export class Simulation implements FaultTarget, HostEvents {
       this.#missed('L1', `${most} configurations on one node after the end of the faults`)
     }
     this.#settledAtMs = this.now
-    this.tell(this.now, `settled: ${this.#standing()}`)
+    this.#emit(this.now, 0, { kind: 'settled', standing: this.#standing() })
   }
 
   #stayQuiet(): void {
@@ -321,13 +332,18 @@ export class Simulation implements FaultTarget, HostEvents {
   // ---- faults ----------------------------------------------------------------------------------------------------
 
   tell(now: number, text: string): void {
-    this.#story?.(now, 0, text)
+    this.#emit(now, 0, { kind: 'text', text })
+  }
+
+  #emit(time: number, nodeId: number, body: SimEventBody): void {
+    this.#observe?.({ time, nodeId, ...body })
   }
 
   #carryOut(now: number, scheduled: ScheduledFault): void {
     if (!this.faulty) return
     this.hash.addTime(now)
     this.hash.addText(scheduled.fault.kind)
+    this.#emit(now, 0, { kind: 'fault', fault: scheduled.fault })
     carryOut(this, now, scheduled.fault)
   }
 
@@ -351,11 +367,8 @@ export class Simulation implements FaultTarget, HostEvents {
   started(host: SimHost): void {
     host.process = this.checker.start(host.nodeId)
     this.hash.add(host.index)
-    this.#story?.(
-      host.now,
-      host.nodeId,
-      `starts, incarnation ${host.incarnation}, disk ${host.disk.read().toString(16)}`,
-    )
+    const { incarnation, disk } = host
+    this.#emit(host.now, host.nodeId, { kind: 'started', incarnation, ringSequence: disk.read() })
     this.workload.hostStarted(host.now, host)
   }
 
@@ -367,14 +380,22 @@ export class Simulation implements FaultTarget, HostEvents {
     this.checker.end(host.process)
     this.hash.add(host.index)
     this.hash.addText(how)
-    this.#story?.(this.now, host.nodeId, how)
+    this.#emit(this.now, host.nodeId, { kind: 'ended', how })
     this.workload.hostEnded(host)
   }
 
   log(host: SimHost, level: LogLevel, subsystem: Subsystem, message: string): void {
     this.hash.add(host.index)
     this.hash.add(message.length)
-    this.#story?.(host.now, host.nodeId, `${level} [${subsystem}] ${message}`)
+    this.#emit(host.now, host.nodeId, { kind: 'log', level, subsystem, message })
+  }
+
+  paused(host: SimHost): void {
+    this.#emit(this.now, host.nodeId, { kind: 'paused' })
+  }
+
+  resumed(host: SimHost): void {
+    this.#emit(host.now, host.nodeId, { kind: 'resumed' })
   }
 
   persisted(host: SimHost, seq: number): void {
@@ -393,10 +414,12 @@ export class Simulation implements FaultTarget, HostEvents {
     return {
       numbered: (ring, seq, buf, off, len) => {
         this.#watch?.numbered?.(ring, seq, buf, off, len)
+        if (this.#observe !== undefined) this.#emit(host.now, host.nodeId, { kind: 'numbered', ring, seq })
         this.#numbered(host, process(), ring, seq, hashBytes(buf, off, len))
       },
       delivered: (ring, seq, origin, buf, off, len) => {
         this.#watch?.delivered?.(ring, seq, origin, buf, off, len)
+        if (this.#observe !== undefined) this.#emit(host.now, host.nodeId, { kind: 'delivered', ring, seq, origin })
         this.#delivered(host, process(), ring, seq, origin, hashBytes(buf, off, len))
       },
       configured: change => {
@@ -407,8 +430,11 @@ export class Simulation implements FaultTarget, HostEvents {
         this.#watch?.entered?.(state, cause)
         host.totemState = state
         this.hash.add((host.index << 8) ^ STATE_CODES[state])
-        this.#story?.(host.now, host.nodeId, `${state.toUpperCase()} ${cause}`)
         this.#triggerFaults(state)
+      },
+      event: event => {
+        this.#watch?.event?.(event)
+        this.#emit(host.now, host.nodeId, { kind: 'totem', event })
       },
     }
   }
@@ -429,11 +455,7 @@ export class Simulation implements FaultTarget, HostEvents {
     this.hash.addTime(host.now)
     this.hash.add(host.index)
     this.hash.addText(`${change.kind} ${change.ring.nodeId}.${change.ring.seq} ${change.members.join(' ')}`)
-    this.#story?.(
-      host.now,
-      host.nodeId,
-      `${change.kind} configuration ${change.ring.nodeId}.${change.ring.seq.toString(16)} {${change.members.join(' ')}}`,
-    )
+    this.#emit(host.now, host.nodeId, { kind: 'configured', change })
     this.checker.configured(process, change)
     if (change.kind === 'transitional') return
     this.#lastInstallMs = this.now
@@ -480,5 +502,14 @@ export class Simulation implements FaultTarget, HostEvents {
 
   #fail(property: string, nodeId: number, text: string): void {
     this.checker.model.violations.push({ property, time: this.now, nodeId, text })
+  }
+}
+
+function observerOf({ observe, story }: SimulationOptions): SimObserver | undefined {
+  if (story === undefined) return observe
+  const narrator = new Narrator((now, nodeId, text) => story(now, nodeId, text))
+  return event => {
+    narrator.observe(event)
+    observe?.(event)
   }
 }

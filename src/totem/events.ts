@@ -44,6 +44,21 @@ export type TotemEvent =
   | { readonly kind: 'headerRejected'; readonly reject: HeaderReject; readonly from: string; readonly length: number }
   | { readonly kind: 'messageRejected'; readonly message: string; readonly from: string }
   | { readonly kind: 'unableToForm' }
+  /** A join made me hold others for failed; those who merely do not answer are `silentProcessors`. */
+  | {
+      readonly kind: 'heldForFailed'
+      readonly nodeIds: readonly number[]
+      /** The sender of the join. */
+      readonly by: number
+      /** It holds me for failed itself; as a member of my ring it named them; it announced its own leave. */
+      readonly because: 'holdsMe' | 'names' | 'leaves'
+    }
+  /** The ring is idle: I, its representative, keep the token for a while. */
+  | { readonly kind: 'tokenHeld' }
+  /** The token sent last is sent once more: no sign that the next one has it. */
+  | { readonly kind: 'tokenResent' }
+  /** The services are synchronised, ordinary sending goes on: the transitional phase is over. */
+  | { readonly kind: 'synchronised' }
 
 /** Counters since start; the names are those of the cmap keys `stats.srp.*` (spec: totem 4.16). */
 export interface TotemStats {

@@ -64,6 +64,10 @@ const CALLS_PER_ROUND = 4
 const PATIENCE_ROUNDS = 64
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
+/** Events without content that come with every idle rotation. */
+const TOKEN_HELD: TotemEvent = { kind: 'tokenHeld' }
+const TOKEN_RESENT: TotemEvent = { kind: 'tokenResent' }
+const SYNCHRONISED: TotemEvent = { kind: 'synchronised' }
 
 export interface SingleRingOptions {
   readonly nodeId: number
@@ -180,7 +184,7 @@ export class SingleRing {
     this.#lower = options.lower
     this.#upper = options.upper
     this.#random = options.random
-    this.#event = options.event
+    this.#event = withObserver(options.event, options.observer)
     this.#observer = options.observer
     this.#nodeId = options.nodeId
     this.#firstSeq = options.firstSeq ?? 0
@@ -254,6 +258,7 @@ export class SingleRing {
           break
         case 'tokenRetransmit':
           if (this.#state !== 'gather') {
+            this.#event(TOKEN_RESENT)
             this.#sendCopy()
             this.#startTokenRetransmit()
           }
@@ -356,6 +361,7 @@ export class SingleRing {
   /** Synchronisation is complete: sending goes on from the ordinary queue (spec: totem 10.4). */
   transitionalAck(): void {
     this.#upper.flushPacking()
+    if (this.#transitional && this.#state === 'operational') this.#event(SYNCHRONISED)
     this.#transitional = false
     if (this.#newQueue.length > 0) this.requestToken()
   }
@@ -479,11 +485,18 @@ export class SingleRing {
   }
 
   #absorb(join: Join): JoinEffect {
+    const { failed } = this.#sets
+    const known = failed.size
     const sender = join.systemFrom
-    const wasFailed = this.#sets.failed.has(sender)
+    const wasFailed = failed.has(sender)
     const wary = this.#now < (this.#waryUntil.get(sender) ?? Number.NEGATIVE_INFINITY)
     const effect = this.#sets.absorb(join, this.#members, wary)
-    if (!wasFailed && this.#sets.failed.has(sender)) this.#waryUntil.set(sender, this.#now + this.#parameters.joinMs)
+    if (!wasFailed && failed.has(sender)) this.#waryUntil.set(sender, this.#now + this.#parameters.joinMs)
+    if (failed.size > known) {
+      const because = join.leave ? 'leaves' : join.failedList.includes(this.#self) ? 'holdsMe' : 'names'
+      const nodeIds = this.#nodeIds([...failed].slice(known))
+      this.#event({ kind: 'heldForFailed', nodeIds, by: this.#wire.nodeIdOf(sender), because })
+    }
     return effect
   }
 
@@ -607,10 +620,15 @@ export class SingleRing {
     return true
   }
 
+  /**
+   * The token has been filled by all, and by me as I am now: a former incarnation of mine may have filled it, if this
+   * one does not remember the ring's number because its disk was damaged.
+   */
   #isComplete(token: CommitToken): boolean {
     if (token.memberIndex !== token.members.length || token.members.length !== this.#newMembers.length) return false
     for (let i = 0; i < token.members.length; i++) if (token.members[i] !== this.#newMembers[i]) return false
-    return true
+    const mine = token.entries[token.members.indexOf(this.#self)]
+    return mine !== undefined && sameRingId(mine.ring, this.#oldRing)
   }
 
   #enterCommit(token: CommitToken): void {
@@ -882,7 +900,10 @@ export class SingleRing {
     }
     this.#startToken()
     this.#startTokenRetransmit()
-    if (representative && this.#held) this.#timers.start('hold', this.#now + this.#parameters.holdMs)
+    if (representative && this.#held) {
+      this.#event(TOKEN_HELD)
+      this.#timers.start('hold', this.#now + this.#parameters.holdMs)
+    }
     if (forward && this.#parameters.heartbeatMs > 0) {
       this.#timers.start('heartbeat', this.#now + this.#parameters.heartbeatMs)
     } else {
@@ -1137,4 +1158,12 @@ export class SingleRing {
 
 function requestedSeqs(token: { retransmitCount: number; retransmitSeqs: Uint32Array }): number[] {
   return Array.from(token.retransmitSeqs.subarray(0, token.retransmitCount))
+}
+
+function withObserver(event: (event: TotemEvent) => void, observer: TotemObserver | undefined) {
+  if (observer?.event === undefined) return event
+  return (happened: TotemEvent): void => {
+    observer.event?.(happened)
+    event(happened)
+  }
 }

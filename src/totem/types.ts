@@ -1,6 +1,8 @@
 // The edges of the single-ring machine: what it asks of the layer below (TotemLower), what it tells the layer above
 // (TotemUpper), and what an observer (checker, recorder, metrics) may watch. No bytes of any wire generation here.
 
+import type { TotemEvent } from './events.js'
+
 /** A ring id as the layers above see it: the representative's node id and the ring sequence number. */
 export interface RingIdentity {
   readonly nodeId: number
@@ -64,6 +66,8 @@ export interface TotemObserver {
   configured?(change: ConfigurationChange): void
   /** The state machine moved; `cause` is the name of the reason. */
   entered?(state: TotemState, cause: string): void
+  /** What the machine tells people; they get it too. */
+  event?(event: TotemEvent): void
 }
 
 export type TotemState = 'operational' | 'gather' | 'commit' | 'recovery'

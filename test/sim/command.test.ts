@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { Script } from 'node:vm'
 import { type CampaignOptions, campaignKey, readState, runCampaign } from '../../src/cli/campaign.js'
 
 const COMMAND = fileURLToPath(new URL('../../../bin/corosync-sim', import.meta.url))
@@ -49,6 +50,9 @@ describe('corosync-sim run', () => {
       ['record', '--group', 'g'],
       ['record', '--group', 'g', '--out', 'x', '--load', '0'],
       ['record', '--group', 'g', '--out', 'x', '--bytes', '4'],
+      ['replay', '1', '--html'],
+      ['replay', '1', '--nodes', '2', '--html', join(folder, 'missing', 'run.html')],
+      ['run', '--html', 'run.html'],
       ['repeat', '1'],
       [],
     ]) {
@@ -68,7 +72,37 @@ describe('corosync-sim replay', () => {
     assert.match(stdout, /regular configuration \d+\.[0-9a-f]+ \{\d+ \d+ \d+\}/)
     assert.match(stdout, /crashes, down for/)
     assert.match(stdout, /all faults end/)
+    assert.match(stdout, /node \d+ +delivers \d+ packets? of \d+\.[0-9a-f]+, seq /)
+    assert.doesNotMatch(stdout, /\[TOTEM\]/)
     assert.match(stdout, /seed 3 passed\n$/)
+  })
+
+  it('says who declares whom failed, and why', () => {
+    const { stdout } = command('replay', '3', '--nodes', '3', '--faults', 'partition')
+    assert.match(stdout, /node \d+ +loses the token: none for \d+ ms/)
+    assert.match(stdout, /node \d+ +declares \d+( \d+)? failed: no agreement/)
+  })
+
+  it('tells more on request', () => {
+    const lines = (...more: string[]) => command('replay', '3', '--nodes', '2', '--faults', 'crash', ...more).stdout
+    assert.match(lines('--log'), /notice \[TOTEM\] A new membership/)
+    assert.doesNotMatch(lines('--log'), /debug \[/)
+    assert.match(lines('--debug'), /debug \[TOTEM\] entering GATHER/)
+    assert.match(lines('--packets'), /delivers [0-9a-f]+ of \d+\.[0-9a-f]+, sent by \d+/)
+  })
+
+  it('draws a seed as one HTML file', () => {
+    const file = join(folder, 'run.html')
+    const { status, stdout } = command('replay', '3', '--nodes', '3', '--faults', 'crash', '--html', file)
+    assert.equal(status, 0)
+    assert.match(stdout, /run\.html: \d+ kB/)
+    const html = readFileSync(file, 'utf8')
+    assert.match(html, /^<!doctype html>/)
+    assert.ok(html.length < 1_500_000, `${html.length} characters`)
+    // The modules of the page have become one script.
+    const script = /<script>(.*)<\/script>/s.exec(html)![1]!
+    assert.doesNotMatch(script, /^(import|export) /m)
+    assert.doesNotThrow(() => new Script(script))
   })
 })
 

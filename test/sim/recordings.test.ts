@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { judge, report, violationsOf } from '../../src/sim/check/check.js'
+import { FAULT_NAMES } from '../../src/sim/faults.js'
 import { generateScenario, type ScenarioOptions } from '../../src/sim/scenario.js'
 import type { SimNode, SimNodeFactory } from '../../src/sim/sim-node.js'
 import { createGeneration3 } from '../../src/wire/generation3.js'
@@ -11,6 +12,8 @@ import { livesOf, type Recording, recordRun } from '../support/recorded-run.js'
 
 const SEEDS = 12
 const PARTIAL_SEEDS = 10
+/** A recording does not tell that a ring-id file was lost: what follows from it looks like a node that forgets. */
+const RECORDABLE = FAULT_NAMES.filter(name => name !== 'disk')
 
 function judgeRun(traces: readonly Recording[]) {
   return judge(traces.flatMap(({ lines }, i) => livesOf(`life ${i}`, `${lines.join('\n')}\n`)))
@@ -25,7 +28,7 @@ describe('recordings of simulated runs', () => {
   it(`pass as the runs did, seeds 1..${SEEDS}`, () => {
     let delivered = 0
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const { result, traces } = recordRun(generateScenario(seed))
+      const { result, traces } = recordRun(generateScenario(seed, { faults: RECORDABLE }))
       assert.deepEqual(result.violations, [])
       passes(seed, traces)
       delivered += result.packetsDelivered
@@ -36,7 +39,7 @@ describe('recordings of simulated runs', () => {
 
   it('pass when one node or two have none, like nodes that run the C daemon', () => {
     for (let seed = 1; seed <= PARTIAL_SEEDS; seed++) {
-      const scenario = generateScenario(seed, { nodes: [3, 6] })
+      const scenario = generateScenario(seed, { nodes: [3, 6], faults: RECORDABLE })
       const { traces } = recordRun(scenario)
       const [first, second] = scenario.nodeIds
       for (const without of [[first], [first, second]]) {
@@ -49,7 +52,7 @@ describe('recordings of simulated runs', () => {
   })
 
   it('pass when they are cut off anywhere', () => {
-    const { traces } = recordRun(generateScenario(2, { nodes: 4 }))
+    const { traces } = recordRun(generateScenario(2, { nodes: 4, faults: RECORDABLE }))
     for (const trace of traces) {
       for (const share of [0.1, 0.3, 0.5, 0.8]) {
         const length = Math.max(1, Math.round(trace.lines.length * share))

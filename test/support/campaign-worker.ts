@@ -6,6 +6,14 @@ process.on('message', ({ first, last }: { first: number; last: number }) => {
     if (seed === 666) process.exit(3)
     if (seed === 13) failures.push({ seed, line: 'seed 13 D2 at 1.0 s: something' })
   }
-  process.send?.({ first, last, failures, virtualMs: 1000, packetsDelivered: 5, installations: 2 })
+  process.send?.({
+    first,
+    last,
+    failures,
+    virtualMs: 1000,
+    packetsDelivered: 5,
+    installations: 2,
+    settleChanges: [1, 2],
+  })
 })
 process.on('disconnect', () => process.exit(0))

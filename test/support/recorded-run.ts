@@ -81,7 +81,7 @@ export function recordRun(
     wire: (_, host) => createGeneration3({ littleEndian: !scenario.bigEndian[host] }),
   })
   const result = simulation.run()
-  if (result.violations.length === 0) {
+  if (result.violations.length === 0 && result.settled) {
     for (const host of simulation.hosts) {
       const recording = traces.findLast(({ node }) => node === host.nodeId)
       if (host.state === 'running')

@@ -17,6 +17,8 @@ const EVENTS: HostEvents = {
   shutdownRequested() {},
   started() {},
   leaving() {},
+  paused() {},
+  resumed() {},
   ended() {},
 }
 
