@@ -381,12 +381,12 @@ export class SingleRing {
 
   // ---- GATHER ----------------------------------------------------------------------------------------------------
 
-  #enterGather(reason: GatherReason): void {
+  #enterGather(reason: GatherReason, announced = true): void {
     this.#discardTokens = true
     this.#originatedToken = false
     this.#held = false
     this.#sets.proc.add(this.#self)
-    this.#announceJoin()
+    if (announced) this.#announceJoin()
     this.#timers.start('join', this.#now + this.#parameters.joinMs)
     this.#timers.start('consensus', this.#now + this.#parameters.consensusMs)
     this.#timers.cancel('token')
@@ -466,7 +466,10 @@ export class SingleRing {
     if (!this.#sets.hasRoomFor(join)) return
     const effect = this.#absorb(join)
     if (effect === 'merged') {
-      this.#enterGather('mergeDuringJoin')
+      // Who is held for failed says what that means for others at its next join only: they believe the first of two that
+      // hold each other for failed, so an answer that overtakes this join would divide them. Such halves may have no
+      // majority, and wait for each other.
+      this.#enterGather('mergeDuringJoin', !join.failedList.includes(this.#self))
       return
     }
     if (effect === 'same' && this.#sets.agreed()) {

@@ -169,8 +169,13 @@ describe('joins', () => {
     network.run(10)
     assert.equal(traffic.joins.length, 0)
     members[0]!.ring.interfaceChanged(network.now)
+    network.run(0.05)
+    const before = traffic.joins.length
     network.inject(joinBytes({ systemFrom: 7, procList: [7], failedList: [1], ringSeq: 20 }), 1)
     network.run(0.05)
+    // Not at once: others should hear of it from the one that began.
+    assert.ok(!traffic.joins.slice(before).some(join => join.from === 1))
+    network.run(FAST.joinMs)
     const { message } = traffic.joins.findLast(join => join.from === 1)!
     assert.deepEqual([message.procList, message.failedList], [[1, 2, 3, 7], [7]])
   })

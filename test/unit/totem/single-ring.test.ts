@@ -303,6 +303,23 @@ describe('a way that stays cut', () => {
     })
   }
 
+  it('divides nobody else, though one hears the answer to the deaf one first', () => {
+    const { network, members } = form([1, 2, 3, 4])
+    const JOIN_TYPE = 3
+    network.pass = (from, to, bytes) => {
+      if (from !== 4 && to === 3 && bytes[3] === JOIN_TYPE) {
+        network.inject(bytes, to, 5)
+        return false
+      }
+      return !(from === 4 && to === 1)
+    }
+    network.run(4 * ROUND_MS)
+    assert.deepEqual(
+      members.map(member => member.ring.members),
+      [[1, 2, 3], [1, 2, 3], [1, 2, 3], [4]],
+    )
+  })
+
   it('does not leave two waiting for each other to ask', () => {
     const { network, members } = form([1, 2])
     const [first, second] = members as [Member, Member]
