@@ -58,6 +58,14 @@ function scenarioOf(seed: number, nodes: number, cuts: readonly Cut[], gapMs: nu
   }
 }
 
+/**
+ * All but one hear each other. But of two that give each other up at the same moment the others believe the one that they hear first,
+ * which may not be the same for all: then there is a majority, where the number is odd.
+ */
+function leastTogether(nodes: number, cuts: readonly Cut[]): number {
+  return cuts.length === 1 ? nodes - 1 : Math.floor(nodes / 2) + 1
+}
+
 interface Outcome {
   readonly result: RunResult
   /** Per node: when it changed its configuration, ms since the cut, and its members at the end of the cut. */
@@ -116,10 +124,8 @@ for (const nodes of [3, 5])
               assert.ok((changes.at(-1) ?? 0) <= MAX_ROUNDS * ROUND_MS, story)
             }
             assert.ok(membersAgree(seen), `a host has members that are elsewhere; ${story}`)
-            assert.ok(
-              seen.some(({ members }) => members.length >= nodes - 1),
-              `all but one hear each other; ${story}`,
-            )
+            const largest = Math.max(...seen.map(({ members }) => members.length))
+            assert.ok(largest >= leastTogether(nodes, cuts), `the largest ring has ${largest} members; ${story}`)
           }
         })
       }
