@@ -3,7 +3,6 @@
 // `npm run bench:cuts` measures the same beside the C engine.
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
-import { SHORT_TIMERS } from '../support/combination.js'
 import {
   type Change,
   type CutPattern,
@@ -16,28 +15,36 @@ import {
 } from '../support/cuts.js'
 import { interopSkip } from '../support/testbed.js'
 
-/** Configurations that a node may install because of the cut, and again because of its end. */
-const MAX_CHANGES = 4
-/** The last of them: six times token timeout (400 ms) and consensus (480 ms), the bound that the laboratory holds rings to. */
-const SETTLE_MS = 6 * (400 + 480)
+/** Long enough for a busy machine: a token that is lost for want of processor time would be a change as well. */
+const [TOKEN_MS, CONSENSUS_MS] = [1000, 1200]
+const TIMERS = `  token: ${TOKEN_MS}\n  token_coefficient: 0\n  consensus: ${CONSENSUS_MS}\n`
+const ROUND_MS = TOKEN_MS + CONSENSUS_MS
+/**
+ * The loss of the token and the agreement of those who hear each other take one round. A representative that is not heard waits for
+ * its commit token meanwhile and comes to its agreement a round later; the third is for messages on their way, and the machine.
+ */
+const SETTLE_MS = 3 * ROUND_MS
+/** One change is the end of the cut. Two that hold each other for failed may each need a ring of their own before, to forget it. */
+const MAX_CHANGES_OF_HEALING = 2
 /** Then nothing changes for so long. */
 const QUIET_MS = 8000
 /** The share of that time (in quarters of a second) in which someone in a majority had messages of others. A busy machine may miss a few. */
 const SERVED_SHARE_MIN = 0.9
 
-const PATTERNS: readonly CutPattern[] = [
-  { nodes: 3, cuts: [[1, 2]] },
-  { nodes: 3, cuts: [[3, 2]] },
-  {
-    nodes: 3,
-    cuts: [
-      [1, 2],
-      [2, 1],
-    ],
-  },
+interface Expected {
+  readonly pattern: CutPattern
+  /** Configurations that a node may install because of the cut: the one without those whom it cannot be with, or none. */
+  readonly changes: number
+}
+
+const EXPECTED: readonly Expected[] = [
+  { pattern: { nodes: 3, cuts: [[1, 2]] }, changes: 1 },
+  // The token does not go this way, and what is missing is sent again by node 1.
+  { pattern: { nodes: 3, cuts: [[3, 2]] }, changes: 0 },
+  { pattern: { nodes: 3, cuts: [[1, 2], [2, 1]] }, changes: 1 }, // biome-ignore format: a pair
 ]
 
-for (const pattern of PATTERNS)
+for (const { pattern, changes } of EXPECTED)
   describe(`a ring of ours, ${patternName(pattern)} for long`, { skip: interopSkip() }, () => {
     let reports: NodeReport[]
 
@@ -45,7 +52,7 @@ for (const pattern of PATTERNS)
       reports = await measureCut({
         pattern,
         kinds: Array.from({ length: pattern.nodes }, () => 'ours' as const),
-        ring: { transport: 'udpu', totem: SHORT_TIMERS },
+        ring: { transport: 'udpu', totem: TIMERS },
         cutMs: SETTLE_MS + QUIET_MS,
         quietMs: QUIET_MS,
         healMs: SETTLE_MS + QUIET_MS,
@@ -53,8 +60,8 @@ for (const pattern of PATTERNS)
       for (const { ended } of reports) assert.equal(ended, undefined)
     })
 
-    it(`settles within ${MAX_CHANGES} changes and ${SETTLE_MS} ms, and stays as it is`, t => {
-      boundedChanges(reports, 'whileCut', line => t.diagnostic(line))
+    it(`settles within ${changes} changes and ${SETTLE_MS} ms, and stays as it is`, t => {
+      boundedChanges(reports, 'whileCut', changes, line => t.diagnostic(line))
     })
 
     it('leaves no node with members that are elsewhere', t => {
@@ -70,8 +77,8 @@ for (const pattern of PATTERNS)
       assert.ok(share >= SERVED_SHARE_MIN, story)
     })
 
-    it('becomes one ring again when healed, within the same bounds', t => {
-      boundedChanges(reports, 'afterHealing', line => t.diagnostic(line))
+    it(`becomes one ring again when healed, within ${MAX_CHANGES_OF_HEALING} changes and the same time`, t => {
+      boundedChanges(reports, 'afterHealing', changes === 0 ? 0 : MAX_CHANGES_OF_HEALING, line => t.diagnostic(line))
       assert.ok(inOneRing(reports))
     })
   })
@@ -79,9 +86,10 @@ for (const pattern of PATTERNS)
 function boundedChanges(
   reports: readonly NodeReport[],
   when: 'whileCut' | 'afterHealing',
+  most: number,
   say: (line: string) => void,
 ): void {
-  const within = (changes: readonly Change[]) => changes.length <= MAX_CHANGES && lastChangeMs(changes) <= SETTLE_MS
+  const within = (changes: readonly Change[]) => changes.length <= most && lastChangeMs(changes) <= SETTLE_MS
   const stories = reports.map(
     report => `node ${report.node}: ${report[when].length} changes, the last after ${lastChangeMs(report[when])} ms`,
   )
