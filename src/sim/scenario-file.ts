@@ -1,0 +1,125 @@
+// A scenario as it stands in a file: JSON of exactly the fields of Scenario. In: the parsed JSON, from anywhere. Out: a
+// scenario that the simulation can run, or an error that names the field. Conditions, parameters of the protocol and
+// parts of the workload that a file does not mention are as in a quiet run, so that files outlive new ones.
+
+import type { TotemParameters } from '../totem/parameters.js'
+import type { TotemState } from '../totem/types.js'
+import { FAULT_KINDS, type FieldKind, fieldKinds } from './fault-fields.js'
+import type { Fault, ScheduledFault } from './faults.js'
+import { type NetworkConditions, QUIET_NETWORK } from './network.js'
+import { DataError, distinct, fieldsOf, flag, list, number, object, oneOf, type Reader, whole } from './plain-data.js'
+import { LARGEST_CLUSTER, type Scenario, SHORT_TIMERS, SMALLEST_CLUSTER, type WorkloadPlan } from './scenario.js'
+import { LONGEST_MESSAGE } from './workload/message.js'
+
+const U32_MAX = 0xffffffff
+/** A day: no time in a scenario is longer. */
+const LONGEST_MS = 86_400_000
+/** Entries that a schedule may have. */
+const MOST_FAULTS = 10_000
+/** Upper bound of numbers of things: groups, programs, messages. */
+const MOST = 1000
+/** Frames: room for the headers and some data; what a UDP datagram takes. */
+const [SMALLEST_MTU, LARGEST_MTU] = [256, 65_507]
+
+const time = number(0, LONGEST_MS)
+const probability = number(0, 1)
+
+const readTotem = object<TotemParameters>(
+  {
+    tokenTimeoutMs: number(1, LONGEST_MS),
+    tokenWarningMs: time,
+    tokenRetransmitMs: number(1, LONGEST_MS),
+    holdMs: number(1, LONGEST_MS),
+    joinMs: number(1, LONGEST_MS),
+    consensusMs: number(1, LONGEST_MS),
+    mergeMs: number(1, LONGEST_MS),
+    downcheckMs: number(1, LONGEST_MS),
+    sendJoinMs: time,
+    heartbeatMs: time,
+    failRecvConst: whole(1, U32_MAX),
+    seqnoUnchangedConst: whole(1, U32_MAX),
+    windowSize: whole(1, MOST),
+    maxMessages: whole(1, MOST),
+    missCountConst: whole(1, U32_MAX),
+    cancelTokenHoldOnRetransmit: flag,
+    netMtu: whole(SMALLEST_MTU, LARGEST_MTU),
+  },
+  SHORT_TIMERS,
+)
+
+const readConditions = object<NetworkConditions>(
+  {
+    delayMs: time,
+    jitterMs: time,
+    loss: probability,
+    duplicate: probability,
+    reorder: probability,
+    reorderMs: time,
+  },
+  QUIET_NETWORK,
+)
+
+const readWorkload = object<WorkloadPlan>(
+  {
+    groups: whole(1, MOST),
+    programsPerNode: whole(0, MOST),
+    gapMs: number(0.1, LONGEST_MS),
+    burst: probability,
+    burstLength: whole(1, MOST),
+    churn: probability,
+    bigMessages: whole(0, MOST),
+    length: whole(0, LONGEST_MESSAGE),
+  },
+  { length: undefined },
+)
+
+const readTrigger = object<NonNullable<ScheduledFault['after']>>({
+  state: oneOf<TotemState>(['operational', 'gather', 'commit', 'recovery']),
+  nth: whole(1, U32_MAX),
+})
+
+function faultReader(host: Reader<number>): Reader<Fault> {
+  const readSides: Reader<number[][]> = (value, at) => {
+    const sides = list(list(host, 1, LARGEST_CLUSTER), 2, LARGEST_CLUSTER)(value, at)
+    // A host on both sides would be cut off from itself.
+    distinct(() => sides.flat())(value, at)
+    return sides
+  }
+  const readers: Readonly<Record<FieldKind, Reader<unknown>>> = { host, sides: readSides, duration: time, flag }
+  const kindOf = oneOf(FAULT_KINDS)
+  return (value, at) => {
+    const kind = kindOf(fieldsOf(value, at).get('kind'), `${at}.kind`)
+    const fields = fieldKinds(kind).map(([name, field]) => [name, readers[field]] as const)
+    return object(Object.fromEntries([['kind', kindOf], ...fields]))(value, at) as Fault
+  }
+}
+
+/** Throws a DataError that names the field. */
+export function readScenario(value: unknown): Scenario {
+  const size = LARGEST_CLUSTER
+  const nodeIds = distinct(list(whole(1, U32_MAX), SMALLEST_CLUSTER, size))
+  const fields = fieldsOf(value, '')
+  if (!fields.has('nodeIds')) throw new DataError('nodeIds', 'is missing')
+  const nodes = nodeIds(fields.get('nodeIds'), 'nodeIds').length
+  const host = whole(0, nodes - 1)
+  return object<Scenario>({
+    seed: whole(0, Number.MAX_SAFE_INTEGER),
+    engine: oneOf(['node', 'ring']),
+    nodeIds,
+    bigEndian: list(flag, nodes, nodes),
+    totem: readTotem,
+    firstSeq: whole(0, U32_MAX),
+    startMs: list(time, nodes, nodes),
+    conditions: readConditions,
+    faults: list(
+      object<ScheduledFault>({ atMs: time, after: readTrigger, fault: faultReader(host) }, { after: undefined }),
+      0,
+      MOST_FAULTS,
+    ),
+    faultEndMs: time,
+    stayDown: distinct(list(host, 0, nodes)),
+    workload: readWorkload,
+    settleMs: time,
+    settleChanges: whole(0, U32_MAX),
+  })(value, '')
+}
