@@ -2,7 +2,7 @@
 // is told what became of each proposal. Every proposal is smaller than what it came from by some measure, so passes end.
 // Must not know: what a run is, why a proposal is kept.
 
-import { FAULT_FIELDS, fieldKinds, fieldOf, renumbered, withField } from './fault-fields.js'
+import { fieldKinds, fieldOf, renumbered, withField } from './fault-fields.js'
 import type { ScheduledFault } from './faults.js'
 import { type NetworkConditions, QUIET_NETWORK } from './network.js'
 import { type Scenario, SHORT_TIMERS, type WorkloadPlan } from './scenario.js'
@@ -92,14 +92,15 @@ export function* withoutHosts(scenario: Scenario, from: number, to: number): Ite
   yield smaller
   if (!faults.some(({ after }) => after !== undefined)) return
   const share = left / scenario.nodeIds.length
-  yield {
-    ...smaller,
-    faults: faults.map(scheduled =>
-      scheduled.after === undefined
-        ? scheduled
-        : { ...scheduled, after: { ...scheduled.after, nth: Math.max(1, Math.round(scheduled.after.nth * share)) } },
-    ),
-  }
+  yield withTriggers(smaller, nth => Math.max(1, Math.round(nth * share)))
+  yield withTriggers(smaller, () => 1)
+}
+
+function withTriggers(scenario: Scenario, count: (nth: number) => number): Scenario {
+  const faults = scenario.faults.map(({ after, ...rest }) =>
+    after === undefined ? rest : { ...rest, after: { ...after, nth: count(after.nth) } },
+  )
+  return { ...scenario, faults }
 }
 
 // ---- simpler -----------------------------------------------------------------------------------------------------
@@ -262,7 +263,9 @@ function* simplerFault(scenario: Scenario, index: number): Steps {
     ({ faults }) => faults[index]!.after?.nth ?? 1,
     (from, nth) => change(from, { after: { ...from.faults[index]!.after!, nth } }),
   )
-  for (const [name, kind] of Object.entries(FAULT_FIELDS[fault(current).kind])) {
+  const { after, ...atOnce } = current.faults[index]!
+  if (after !== undefined) current = (yield { ...current, faults: current.faults.with(index, atOnce) }) ?? current
+  for (const [name, kind] of fieldKinds(fault(current).kind)) {
     if (kind === 'duration') {
       current = yield* lower(
         current,
