@@ -38,6 +38,15 @@ export function whole(least: number, most: number): Reader<number> {
   }
 }
 
+export function powerOfTwo(least: number, most: number): Reader<number> {
+  const inRange = whole(least, most)
+  return (value, at) => {
+    const found = inRange(value, at)
+    if (!Number.isInteger(Math.log2(found))) throw new DataError(at, `expected a power of two, found ${show(value)}`)
+    return found
+  }
+}
+
 export const flag: Reader<boolean> = (value, at) => {
   if (typeof value !== 'boolean') throw new DataError(at, `expected true or false, found ${show(value)}`)
   return value

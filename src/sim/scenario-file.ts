@@ -2,13 +2,36 @@
 // scenario that the simulation can run, or an error that names the field. Conditions, parameters of the protocol and
 // parts of the workload that a file does not mention are as in a quiet run, so that files outlive new ones.
 
+import { MIN_RING_BYTES } from '../ipc/ring-buffer.js'
+import { CPG_MAX_ATOMIC_LENGTH } from '../services/cpg/types.js'
 import type { TotemParameters } from '../totem/parameters.js'
 import type { TotemState } from '../totem/types.js'
 import { FAULT_KINDS, type FieldKind, fieldKinds } from './fault-fields.js'
 import type { Fault, ScheduledFault } from './faults.js'
 import { type NetworkConditions, QUIET_NETWORK } from './network.js'
-import { DataError, distinct, fieldsOf, flag, list, number, object, oneOf, type Reader, whole } from './plain-data.js'
-import { LARGEST_CLUSTER, type Scenario, SHORT_TIMERS, SMALLEST_CLUSTER, type WorkloadPlan } from './scenario.js'
+import {
+  DataError,
+  distinct,
+  fieldsOf,
+  flag,
+  list,
+  number,
+  object,
+  oneOf,
+  powerOfTwo,
+  type Reader,
+  whole,
+} from './plain-data.js'
+import {
+  LARGEST_CLUSTER,
+  type ReplicaPlan,
+  type Scenario,
+  SHORT_TIMERS,
+  type SlowPlan,
+  SMALLEST_CLUSTER,
+  type WorkloadPlan,
+} from './scenario.js'
+import { MACHINE_NAMES } from './workload/machines.js'
 import { LONGEST_MESSAGE } from './workload/message.js'
 
 const U32_MAX = 0xffffffff
@@ -18,6 +41,8 @@ const LONGEST_MS = 86_400_000
 const MOST_FAULTS = 10_000
 /** Upper bound of numbers of things: groups, programs, messages. */
 const MOST = 1000
+/** Of the events between a node and a slow program; there is one ring per program and direction. */
+const LARGEST_RING_BYTES = 1 << 22
 /** Frames: room for the headers and some data; what a UDP datagram takes. */
 const [SMALLEST_MTU, LARGEST_MTU] = [256, 65_507]
 
@@ -59,6 +84,21 @@ const readConditions = object<NetworkConditions>(
   QUIET_NETWORK,
 )
 
+const readReplicas = object<ReplicaPlan>({
+  machine: oneOf(MACHINE_NAMES),
+  majority: flag,
+  gapMs: number(0.1, LONGEST_MS),
+  churn: probability,
+  chunkBytes: whole(1, LONGEST_MESSAGE / 2),
+})
+
+const readSlow = object<SlowPlan>({
+  takeMs: number(0.1, LONGEST_MS),
+  takeEvents: whole(1, U32_MAX),
+  ringBytes: powerOfTwo(MIN_RING_BYTES, LARGEST_RING_BYTES),
+  maxQueuedBytes: whole(0, U32_MAX),
+})
+
 const readWorkload = object<WorkloadPlan>(
   {
     groups: whole(1, MOST),
@@ -68,9 +108,11 @@ const readWorkload = object<WorkloadPlan>(
     burstLength: whole(1, MOST),
     churn: probability,
     bigMessages: whole(0, MOST),
-    length: whole(0, LONGEST_MESSAGE),
+    length: whole(0, CPG_MAX_ATOMIC_LENGTH),
+    replicas: readReplicas,
+    slow: readSlow,
   },
-  { length: undefined },
+  { length: undefined, replicas: undefined, slow: undefined },
 )
 
 const readTrigger = object<NonNullable<ScheduledFault['after']>>({

@@ -179,7 +179,13 @@ function* lessWork(scenario: Scenario): Steps {
     ...current,
     workload: { ...current.workload, ...part },
   })
+  const without = (part: 'replicas' | 'slow') => (current: Scenario) => {
+    const { [part]: gone, ...workload } = current.workload
+    return gone === undefined ? undefined : { ...current, workload }
+  }
   let current = yield* each(scenario, [
+    without('replicas'),
+    without('slow'),
     change({ programsPerNode: 0, burst: 0, churn: 0, bigMessages: 0 }),
     change({ bigMessages: 0 }),
     change({ churn: 0 }),
