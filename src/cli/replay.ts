@@ -5,7 +5,7 @@ import { describeRate } from '../sim/clock.js'
 import { describeFault } from '../sim/faults.js'
 import { describeMisconfiguration } from '../sim/misconfiguration.js'
 import { runScenario } from '../sim/run.js'
-import type { Scenario } from '../sim/scenario.js'
+import type { Scenario, WorkloadPlan } from '../sim/scenario.js'
 import type { RunResult } from '../sim/simulation.js'
 import { Narrator, type StoryDetail } from '../sim/story.js'
 import { TimelineCollector } from '../sim/timeline/collect.js'
@@ -54,7 +54,7 @@ export function printResult(result: RunResult): void {
 }
 
 export function describeScenario(scenario: Scenario): string[] {
-  const { conditions, totem } = scenario
+  const { conditions, totem, workload } = scenario
   const hosts = scenario.nodeIds.map(nodeId => ({ nodeId }))
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`
   return [
@@ -68,6 +68,7 @@ export function describeScenario(scenario: Scenario): string[] {
     ...(scenario.misconfigured ?? []).map(
       different => `${describeMisconfiguration(scenario.nodeIds, different)}; liveness is not demanded`,
     ),
+    ...describeWorkload(workload),
     ...scenario.faults.map(({ atMs, after, fault }) => {
       const when =
         after === undefined
@@ -78,4 +79,23 @@ export function describeScenario(scenario: Scenario): string[] {
     `faults end at ${(scenario.faultEndMs / 1000).toFixed(3)} s; settled within ${scenario.settleMs} ms and ` +
       `${scenario.settleChanges} configurations`,
   ]
+}
+
+/** What runs beside the ordinary programs. */
+function describeWorkload({ replicas, slow }: WorkloadPlan): string[] {
+  const lines: string[] = []
+  if (replicas !== undefined) {
+    const { machine, majority, gapMs } = replicas
+    lines.push(
+      `replicas: ${machine === 'queue' ? 'a queue' : 'a key-value store'}, ${majority ? 'majority' : 'no quorum'}, ` +
+        `a command every ${gapMs.toFixed(0)} ms each`,
+    )
+  }
+  if (slow !== undefined) {
+    const { takeEvents, takeMs, ringBytes, maxQueuedBytes } = slow
+    lines.push(
+      `slow programs: ${takeEvents} events every ${takeMs.toFixed(0)} ms, cut off beyond ${ringBytes} + ${maxQueuedBytes} bytes`,
+    )
+  }
+  return lines
 }

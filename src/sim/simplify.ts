@@ -186,6 +186,10 @@ function* lessWork(scenario: Scenario): Steps {
   let current = yield* each(scenario, [
     without('replicas'),
     without('slow'),
+    current => {
+      const { replicas } = current.workload
+      return replicas === undefined ? undefined : change({ replicas: { ...replicas, churn: 0 } })(current)
+    },
     change({ programsPerNode: 0, burst: 0, churn: 0, bigMessages: 0 }),
     change({ bigMessages: 0 }),
     change({ churn: 0 }),

@@ -51,7 +51,7 @@ interface Untaken {
   readonly tooMuch: boolean
 }
 
-class SlowProgram {
+export class SlowProgram {
   readonly host: SimHost
   readonly incarnation: number
   readonly pid: number
@@ -100,8 +100,13 @@ class SlowProgram {
     const { session } = this
     if (session === undefined) return false
     if (this.over || session.over) return session.over
-    if (!session.joined || this.#pending > 0 || this.#untaken.length > 0) return false
+    if (!session.joined || this.#pending > 0 || this.waiting > 0) return false
     return (session.expected.get(session.pid) ?? 0) === session.places.length
+  }
+
+  /** Events told and not taken. */
+  get waiting(): number {
+    return this.#untaken.length
   }
 
   send(): boolean {

@@ -142,6 +142,20 @@ describe('a scenario in a file', () => {
       /^bigEndian\[2\]: expected true or false, found 1$/,
     ],
     [
+      'a crooked ring',
+      s => {
+        s.workload.slow = { takeMs: 1, takeEvents: 1, ringBytes: 3000, maxQueuedBytes: 0 }
+      },
+      /^workload\.slow\.ringBytes: expected a power of two, found 3000$/,
+    ],
+    [
+      'an unknown machine',
+      s => {
+        s.workload.replicas = { machine: 'turing', majority: true, gapMs: 5, churn: 0, chunkBytes: 100 }
+      },
+      /^workload\.replicas\.machine: expected one of keyValue, queue, found "turing"$/,
+    ],
+    [
       'a parameter that does not exist',
       s => {
         s.totem.speed = 3

@@ -45,6 +45,8 @@ function largeScenario(): Scenario {
       burstLength: 40,
       churn: 0.1,
       bigMessages: 2,
+      replicas: { machine: 'queue', majority: true, gapMs: 50, churn: 0.1, chunkBytes: 200 },
+      slow: { takeMs: 500, takeEvents: 1, ringBytes: 1024, maxQueuedBytes: 5000 },
     },
   }
 }
@@ -172,6 +174,15 @@ describe('shrinking', () => {
     const result = shrink(scenario, () => false)
     assert.equal(result.scenario, scenario)
     assert.equal(result.complete, true)
+  })
+})
+
+describe('a scenario that needs its replicas', () => {
+  it('keeps them, without what else there is to do', () => {
+    const { scenario } = shrink(largeScenario(), ({ workload }) => workload.replicas !== undefined)
+    assert.ok(scenario.workload.replicas !== undefined)
+    assert.ok(!('slow' in scenario.workload))
+    assert.deepEqual([scenario.workload.replicas.churn, scenario.workload.programsPerNode], [0, 0])
   })
 })
 
