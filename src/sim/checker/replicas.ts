@@ -27,6 +27,8 @@ export interface AppliedHere {
   readonly command: string
   /** The state had a later command of the same submitter in it, or this very one. */
   readonly repeated: boolean
+  /** So many more nodes would have to be in the group for commands to be applied. */
+  readonly missingNodes: number
   /** Fingerprint of the history up to this command. */
   readonly history: string
   /** Of the state after it, and what the command returned. */
@@ -64,10 +66,11 @@ export class ReplicaChecker {
     this.#model = model
   }
 
-  commandApplied(copy: Copy, { command, repeated, history, digest }: AppliedHere): void {
+  commandApplied(copy: Copy, { command, repeated, missingNodes, history, digest }: AppliedHere): void {
     this.applied++
     this.#appliedCommands.add(command)
     if (repeated) this.#fail('R2', copy, `applied ${command} again, or after a later one`)
+    if (missingNodes > 0) this.#fail('R2', copy, `applied ${command} although ${missingNodes} nodes are missing`)
     if (this.#refusedCommands.has(command)) this.#fail('R2', copy, `applied ${command}, which was refused`)
     this.#compare(copy, this.#byHistory, history, digest, `after history ${history}`)
   }

@@ -33,16 +33,20 @@ class Replica implements CpgListener {
   readonly core: ReplicaCore<Applied>
   readonly connection: CpgConnection
   readonly #context: WorkloadContext
+  readonly #quorum: number
   /** Its node and its membership live. */
   open = true
   leaving = false
   submitted = 0
+  /** The state has come with this very message: commands that waited for it are applied late. */
+  #restored = false
   #joined = false
   #unsent: Uint8Array | undefined
   #woken = false
 
   constructor(context: WorkloadContext, plan: ReplicaPlan, quorum: number, host: SimHost, pid: number) {
     this.#context = context
+    this.#quorum = quorum
     this.host = host
     this.pid = pid
     this.copy = new Copy(`${host.nodeId}:${pid}`, context.processOf(host))
@@ -54,6 +58,7 @@ class Replica implements CpgListener {
         apply: bytes => this.#apply(bytes),
         snapshot: () => this.machine.snapshot(),
         restore: state => {
+          this.#restored = true
           context.replicas.restored++
           this.machine.restore(state)
         },
@@ -108,6 +113,7 @@ class Replica implements CpgListener {
     if (!this.#live()) return
     this.#context.hash.add(pid ^ Math.imul(this.pid, 31))
     this.#context.hash.add(len)
+    this.#restored = false
     this.core.messageDelivered({ nodeId, pid }, buf.slice(off, off + len))
     this.#context.replicas.messageDelivered(this.copy, this.current ? this.machine.digest() : undefined)
   }
@@ -135,9 +141,11 @@ class Replica implements CpgListener {
   #apply(bytes: Uint8Array): Applied {
     const applied = this.machine.apply(bytes)
     const { count, hash } = this.core.point
+    const nodes = new Set(this.core.members.map(({ nodeId }) => nodeId)).size
     this.#context.replicas.commandApplied(this.copy, {
       command: applied.command,
       repeated: applied.repeated,
+      missingNodes: this.#restored ? 0 : Math.max(0, this.#quorum - nodes),
       history: `${count}:${hash.join(':')}`,
       digest: this.machine.digestWith(applied),
     })

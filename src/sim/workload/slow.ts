@@ -95,11 +95,11 @@ export class SlowProgram {
     return this.#written - Atomics.load(this.#control, ChannelWord.COMPLETED)
   }
 
-  /** Everything asked for is done, everything that came is taken; or the node knows that it is over. */
+  /** Everything asked for is done, everything that came is taken; or it is over, and everybody knows. */
   get idle(): boolean {
     const { session } = this
     if (session === undefined) return false
-    if (this.over || session.over) return session.over
+    if (this.over || session.over) return this.over && session.over && this.#context.groups.isForgotten(session)
     if (!session.joined || this.#pending > 0 || this.waiting > 0) return false
     return (session.expected.get(session.pid) ?? 0) === session.places.length
   }
@@ -237,7 +237,7 @@ export class SlowProgram {
 /** The executive's side on one node, and the programs that it serves. */
 interface Served {
   readonly members: LocalMembers
-  /** The last one is the one that runs; those before it were cut off, which their node may not have noticed. */
+  /** The last one is the one that runs; those before it were cut off, which not everybody may have noticed. */
   programs: SlowProgram[]
 }
 
@@ -328,7 +328,7 @@ export class SlowWorkload implements Workload {
     const [pid, group] = [this.#nextPid++, `group-${prng.int(plan.groups)}`]
     tell(now, host, () => `slow program ${pid} asks to join ${group}`)
     const next = new SlowProgram(this.#context, this.#plan, host, pid, group)
-    served.programs = [...served.programs.filter(({ session }) => session?.over !== true), next]
+    served.programs = [...served.programs.filter(({ idle }) => !idle), next]
     served.members.add(next.memory)
   }
 }

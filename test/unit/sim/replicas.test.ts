@@ -40,8 +40,8 @@ class Stage {
     return this
   }
 
-  applied(copy: Copy, command: string, digest: number, history = command, repeated = false): this {
-    this.replicas.commandApplied(copy, { command, history, digest, repeated })
+  applied(copy: Copy, command: string, digest: number, history = command, wrong = {}): this {
+    this.replicas.commandApplied(copy, { command, history, digest, repeated: false, missingNodes: 0, ...wrong })
     return this
   }
 
@@ -110,8 +110,14 @@ describe('the checker of replicas', () => {
 
   it('notices a command applied twice (R2)', () => {
     const stage = new Stage()
-    stage.applied(stage.one, 'a', 5, 'h1', true)
+    stage.applied(stage.one, 'a', 5, 'h1', { repeated: true })
     assert.match(stage.found, /^R2 replica 1:10 applied a again/)
+  })
+
+  it('notices a command applied by too few nodes (R2)', () => {
+    const stage = new Stage()
+    stage.applied(stage.one, 'a', 5, 'h1', { missingNodes: 1 })
+    assert.match(stage.found, /^R2 replica 1:10 applied a although 1 nodes are missing$/)
   })
 
   it('notices a command that was refused and is applied, in either order (R2)', () => {
