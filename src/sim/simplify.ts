@@ -2,8 +2,9 @@
 // is told what became of each proposal. Every proposal is smaller than what it came from by some measure, so passes end.
 // Must not know: what a run is, why a proposal is kept.
 
-import { fieldKinds, fieldOf, renumbered, withField } from './fault-fields.js'
+import { fieldKinds, fieldOf, renumbered, withField, withoutField } from './fault-fields.js'
 import type { ScheduledFault } from './faults.js'
+import type { Misconfiguration } from './misconfiguration.js'
 import { type NetworkConditions, QUIET_NETWORK } from './network.js'
 import { type Scenario, SHORT_TIMERS, type WorkloadPlan } from './scenario.js'
 
@@ -88,12 +89,26 @@ export function* withoutHosts(scenario: Scenario, from: number, to: number): Ite
     startMs: without(scenario.startMs),
     stayDown: scenario.stayDown.map(indexOf).filter(host => host !== undefined),
     faults,
+    ...(scenario.clockRates === undefined ? {} : { clockRates: without(scenario.clockRates) }),
+    ...(scenario.misconfigured === undefined
+      ? {}
+      : { misconfigured: scenario.misconfigured.flatMap(different => misconfiguredStill(different, indexOf)) }),
   }
   yield smaller
   if (!faults.some(({ after }) => after !== undefined)) return
   const share = left / scenario.nodeIds.length
   yield withTriggers(smaller, nth => Math.max(1, Math.round(nth * share)))
   yield withTriggers(smaller, () => 1)
+}
+
+function misconfiguredStill(
+  { host, unlisted, ...rest }: Misconfiguration,
+  indexOf: (host: number) => number | undefined,
+): Misconfiguration[] {
+  const index = indexOf(host)
+  const hidden = unlisted?.map(indexOf).filter(other => other !== undefined) ?? []
+  if (index === undefined || (hidden.length === 0 && rest.totem === undefined)) return []
+  return [{ ...rest, host: index, ...(hidden.length === 0 ? {} : { unlisted: hidden }) }]
 }
 
 function withTriggers(scenario: Scenario, count: (nth: number) => number): Scenario {
@@ -165,7 +180,13 @@ function* simplerHosts(scenario: Scenario): Steps {
   const hosts = scenario.nodeIds.map((_, host) => host)
   const allEqual = (current: Scenario): Scenario => ({ ...current, bigEndian: hosts.map(() => false) })
   const inOrder = (current: Scenario): Scenario => ({ ...current, nodeIds: hosts.map(host => host + 1) })
+  const without = (part: 'clockRates' | 'misconfigured') => (current: Scenario) => {
+    const { [part]: gone, ...rest } = current
+    return gone === undefined ? undefined : rest
+  }
   return yield* each(scenario, [
+    without('clockRates'),
+    without('misconfigured'),
     current => ({ ...current, firstSeq: 0 }),
     allEqual,
     ...hosts.map(host => (current: Scenario) => ({ ...current, bigEndian: current.bigEndian.with(host, false) })),
@@ -283,6 +304,8 @@ function* simplerFault(scenario: Scenario, index: number): Steps {
         from => fieldOf(fault(from), name) as number,
         (from, ms) => change(from, { fault: withField(fault(from), name, ms) }),
       )
+    } else if (kind === 'damage' && fieldOf(fault(current), name) !== undefined) {
+      current = (yield change(current, { fault: withoutField(fault(current), name) })) ?? current
     } else if (kind === 'flag' && fieldOf(fault(current), name) === true) {
       current = (yield change(current, { fault: withField(fault(current), name, false) })) ?? current
     }

@@ -156,6 +156,27 @@ describe('a scenario in a file', () => {
       /^workload\.replicas\.machine: expected one of keyValue, queue, found "turing"$/,
     ],
     [
+      'a disk damaged in a way that is none',
+      s => {
+        s.faults[0].fault.disk = { kind: 'lost', bytes: 3 }
+      },
+      /^faults\[0\]\.fault\.disk\.bytes: there is no such field$/,
+    ],
+    [
+      'a clock that stands still',
+      s => {
+        s.clockRates = [1, 0, 1, 1]
+      },
+      /^clockRates\[1\]: expected a number from 0\.5 to 2, found 0$/,
+    ],
+    [
+      'a misconfigured host without a number where one is due',
+      s => {
+        s.misconfigured = [{ host: 1, totem: { windowSize: null } }]
+      },
+      /^misconfigured\[0\]\.totem\.windowSize: expected a whole number .*, found null$/,
+    ],
+    [
       'a parameter that does not exist',
       s => {
         s.totem.speed = 3

@@ -37,6 +37,11 @@ function largeScenario(): Scenario {
     faults: schedule,
     faultEndMs: 5555.5,
     stayDown: [1, 4],
+    clockRates: [1, 1.1, 1, 0.9, 1],
+    misconfigured: [
+      { host: 1, totem: { windowSize: 20 } },
+      { host: 4, unlisted: [2] },
+    ],
     workload: {
       groups: 3,
       programsPerNode: 2,
@@ -59,8 +64,9 @@ describe('shrinking a scenario that', () => {
   it('fails whatever it is, leaves one idle host', () => {
     const { scenario, complete } = shrink(largeScenario(), () => true)
     assert.equal(complete, true)
+    const { clockRates: _rates, misconfigured: _hosts, ...ordinary } = largeScenario()
     assert.deepEqual(scenario, {
-      ...largeScenario(),
+      ...ordinary,
       engine: 'ring',
       nodeIds: [1],
       bigEndian: [false],
@@ -192,6 +198,11 @@ describe('a host that is taken away', () => {
     assert.equal(more.length, 0)
     assert.deepEqual(first!.nodeIds, [31, 7, 500, 9])
     assert.deepEqual(first!.stayDown, [1, 3])
+    assert.deepEqual(first!.clockRates, [1, 1.1, 1, 1])
+    assert.deepEqual(first!.misconfigured, [
+      { host: 1, totem: { windowSize: 20 } },
+      { host: 3, unlisted: [2] },
+    ])
     const about = first!.faults.map(({ fault }) => fault)
     assert.ok(!about.some(fault => fault.kind === 'cut' || fault.kind === 'crash'))
     assert.deepEqual(about[0], { kind: 'partition', sides: [[0, 1], [2], [3]], forMs: 812.25 })
@@ -204,6 +215,25 @@ describe('a host that is taken away', () => {
     assert.deepEqual(
       counts(third!),
       counts(first!).map(() => 1),
+    )
+  })
+
+  it('leaves no fault behind that has too few hosts', () => {
+    const faults: Fault[] = [
+      { kind: 'swizzle', hosts: [3, 0], back: [0, 3], everyMs: 5, forMs: 10 },
+      { kind: 'swizzle', hosts: [3], back: [3], everyMs: 5, forMs: 10 },
+      { kind: 'bandwidth', hosts: [2, 3, 4], bytesPerMs: 10.5, queueBytes: 1000, forMs: 10 },
+      { kind: 'mtu', hosts: [2, 3], bytes: 500, forMs: 10 },
+      { kind: 'mtu', hosts: [2, 4], bytes: 500, forMs: 10 },
+    ]
+    const [smaller] = withoutHosts({ ...largeScenario(), faults: faults.map(fault => ({ atMs: 1, fault })) }, 3, 4)
+    assert.deepEqual(
+      smaller!.faults.map(({ fault }) => fault),
+      [
+        { kind: 'swizzle', hosts: [0], back: [0], everyMs: 5, forMs: 10 },
+        { kind: 'bandwidth', hosts: [2, 3], bytesPerMs: 10.5, queueBytes: 1000, forMs: 10 },
+        { kind: 'mtu', hosts: [2, 3], bytes: 500, forMs: 10 },
+      ],
     )
   })
 
