@@ -85,9 +85,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const scenario = scenarioOptions(values)
   if (command === 'run') {
     if (rest.length > 0) throw new UsageError(`run takes no '${rest[0]}'`)
-    for (const name of ['html', 'packets', 'log', 'debug'] as const) {
-      if (values[name] !== undefined) throw new UsageError(`run takes no --${name}: it belongs to replay`)
-    }
+    refuse(values, 'run', ['html', 'packets', 'log', 'debug', 'scenario'])
     const [firstSeed, lastSeed] = values.seeds === undefined ? [1, DEFAULT_LAST_SEED] : range('--seeds', values.seeds)
     return runCampaign(
       {
@@ -105,6 +103,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     return replay(oneScenario('replay', rest, values.scenario, scenario), storyDetail(values), values.html)
   }
   if (command === 'shrink') {
+    refuse(values, 'shrink', ['html', 'packets', 'log', 'debug'])
     const minutes = values.minutes === undefined ? DEFAULT_SHRINK_MINUTES : positive('--minutes', values.minutes)
     return shrinkCommand(oneScenario('shrink', rest, values.scenario, scenario), { minutes, out: values.out })
   }
@@ -162,6 +161,12 @@ function readArguments(argv: readonly string[]) {
     })
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function refuse(values: Readonly<Record<string, unknown>>, command: string, names: readonly string[]): void {
+  for (const name of names) {
+    if (values[name] !== undefined) throw new UsageError(`${command} takes no --${name}: it belongs to replay`)
   }
 }
 

@@ -115,6 +115,8 @@ describe('corosync-sim shrink', () => {
       [['shrink', '1', '2'], /shrink takes one seed/],
       [['shrink', '1', '--scenario', good], /--scenario: the file says everything/],
       [['replay', '--scenario', good, '--nodes', '3'], /--scenario: the file says everything/],
+      [['shrink', '1', '--html', 'run.html'], /shrink takes no --html/],
+      [['run', '--scenario', good], /run takes no --scenario/],
       [['shrink', '1', '--minutes', '0'], /--minutes 0: expected a positive number/],
       [['replay', '--scenario', bad], /bad\.json holds no scenario: faults\[0\]\.fault: is missing/],
       [['replay', '--scenario', file('text.json', 'no JSON')], /text\.json is not JSON: /],
