@@ -2,10 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { describeRate } from '../sim/clock.js'
-import { describeFault, FAULT_NAMES, FAULT_SETS, type FaultName, parseFaultNames } from '../sim/faults.js'
-import { describeMisconfiguration } from '../sim/misconfiguration.js'
-import { runScenario } from '../sim/run.js'
+import { FAULT_NAMES, FAULT_SETS, type FaultName, parseFaultNames } from '../sim/faults.js'
 import {
   generateScenario,
   LARGEST_CLUSTER,
@@ -13,25 +10,27 @@ import {
   type ScenarioOptions,
   SMALLEST_CLUSTER,
 } from '../sim/scenario.js'
-import type { RunResult } from '../sim/simulation.js'
-import { Narrator, type StoryDetail } from '../sim/story.js'
-import { TimelineCollector } from '../sim/timeline/collect.js'
-import { formatFailure, formatStoryLine } from '../sim/trace.js'
+import type { StoryDetail } from '../sim/story.js'
 import { runCampaign } from './campaign.js'
 import { check } from './check.js'
 import { LEAST_LOAD_BYTES, MOST_LOAD_BYTES, MOST_LOAD_PER_SECOND, record } from './record.js'
-import { timelineHead, writeTimeline } from './timeline.js'
+import { replay } from './replay.js'
+import { loadScenario, ScenarioFileError } from './scenario-file.js'
+import { shrinkCommand } from './shrink.js'
+import { UsageError } from './usage-error.js'
 
 const DEFAULT_STATE_FILE = '.campaign/state.json'
 const DEFAULT_LAST_SEED = 100_000
+const DEFAULT_SHRINK_MINUTES = 10
 const DEFAULT_LOAD_BYTES = 1000
 
 const USAGE = `usage: corosync-sim run [--seeds A..B] [options]     run scenarios, one line per failure
        corosync-sim replay SEED [options]           tell what happens in one
+       corosync-sim shrink SEED [options]           find a smaller scenario that fails alike
        corosync-sim check TRACE...                  judge recordings of real rings
        corosync-sim record --group G --out FILE     record a group of this host's daemon, as a member of it
 
-options of both:
+options of run, replay and shrink:
   --nodes N or A..B   size of the clusters (${SMALLEST_CLUSTER} to ${LARGEST_CLUSTER}; chosen by the seed)
   --faults SET        comma-separated: ${FAULT_NAMES.slice(0, 10).join(', ')},
                       ${FAULT_NAMES.slice(10).join(', ')},
@@ -41,20 +40,23 @@ options of run:
   --minutes M         stop after M minutes
   --jobs J            worker processes (one per core)
   --resume [FILE]     go on where FILE (${DEFAULT_STATE_FILE}) says, and keep the count there
+options of replay and shrink:
+  --scenario FILE     the scenario in FILE instead of a seed and the options above
 options of replay:
   --html FILE         draw it as a timeline for the browser instead of printing it
   --packets           a line for every packet, instead of sums
   --log               also the notices of the nodes' logs
   --debug             also their debug lines
+options of shrink:
+  --minutes M         stop after M minutes (${DEFAULT_SHRINK_MINUTES})
+  --out FILE          write the smallest scenario found to FILE
 options of record, which ends in order on TERM and INT, and stops sending on USR2:
   --load N            send N messages a second (none)
   --bytes M           of up to M bytes each (1000)
 
 exit status: 0 every scenario or recording kept every property, 1 some did not,
-             2 the command line is wrong, or a recording cannot be read or written, 3 the daemon cannot be used
+             2 the command line is wrong, or a file cannot be read or written, 3 the daemon cannot be used
 `
-
-class UsageError extends Error {}
 
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that has seen enough, such as head.
@@ -62,6 +64,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     process.exitCode = await dispatch(argv)
   } catch (error) {
+    if (error instanceof ScenarioFileError) {
+      process.stderr.write(`corosync-sim: ${error.message}\n`)
+      process.exitCode = 2
+      return
+    }
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`corosync-sim: ${error.message}\n\n${USAGE}`)
     process.exitCode = 2
@@ -78,9 +85,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const scenario = scenarioOptions(values)
   if (command === 'run') {
     if (rest.length > 0) throw new UsageError(`run takes no '${rest[0]}'`)
-    for (const name of ['html', 'packets', 'log', 'debug'] as const) {
-      if (values[name] !== undefined) throw new UsageError(`run takes no --${name}: it belongs to replay`)
-    }
+    refuse(values, 'run', ['html', 'packets', 'log', 'debug', 'scenario'])
     const [firstSeed, lastSeed] = values.seeds === undefined ? [1, DEFAULT_LAST_SEED] : range('--seeds', values.seeds)
     return runCampaign(
       {
@@ -95,9 +100,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     )
   }
   if (command === 'replay') {
-    if (rest.length !== 1) throw new UsageError('replay takes one seed')
-    const seed = whole('the seed', rest[0]!, 0, Number.MAX_SAFE_INTEGER)
-    return replay(generateScenario(seed, scenario), storyDetail(values), values.html)
+    return replay(oneScenario('replay', rest, values.scenario, scenario), storyDetail(values), values.html)
+  }
+  if (command === 'shrink') {
+    refuse(values, 'shrink', ['html', 'packets', 'log', 'debug'])
+    const minutes = values.minutes === undefined ? DEFAULT_SHRINK_MINUTES : positive('--minutes', values.minutes)
+    return shrinkCommand(oneScenario('shrink', rest, values.scenario, scenario), { minutes, out: values.out })
   }
   if (command === 'check') {
     if (rest.length === 0) throw new UsageError('check takes recordings')
@@ -142,8 +150,9 @@ function readArguments(argv: readonly string[]) {
         html: { type: 'string' },
         log: { type: 'boolean' },
         debug: { type: 'boolean' },
-        group: { type: 'string' },
+        scenario: { type: 'string' },
         out: { type: 'string' },
+        group: { type: 'string' },
         load: { type: 'string' },
         bytes: { type: 'string' },
         packets: { type: 'boolean' },
@@ -153,6 +162,29 @@ function readArguments(argv: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
+}
+
+function refuse(values: Readonly<Record<string, unknown>>, command: string, names: readonly string[]): void {
+  for (const name of names) {
+    if (values[name] !== undefined) throw new UsageError(`${command} takes no --${name}: it belongs to replay`)
+  }
+}
+
+/** The scenario that a command is about: a seed's, or that of a file. */
+function oneScenario(
+  command: string,
+  seeds: readonly string[],
+  file: string | undefined,
+  options: ScenarioOptions,
+): Scenario {
+  if (file === undefined) {
+    if (seeds.length !== 1) throw new UsageError(`${command} takes one seed, or --scenario FILE`)
+    return generateScenario(whole('the seed', seeds[0]!, 0, Number.MAX_SAFE_INTEGER), options)
+  }
+  if (seeds.length > 0 || Object.keys(options).length > 0) {
+    throw new UsageError('--scenario: the file says everything; no seed, --nodes, --faults or --engine beside it')
+  }
+  return loadScenario(file)
 }
 
 function isValue(arg: string | undefined): boolean {
@@ -208,71 +240,4 @@ function storyDetail(values: { log?: boolean; debug?: boolean; packets?: boolean
     log: values.debug ? 'all' : values.log ? 'notices' : 'warnings',
     packets: values.packets ?? false,
   }
-}
-
-function replay(scenario: Scenario, detail: StoryDetail, html: string | undefined): number {
-  const print = (line: string) => process.stdout.write(`${line}\n`)
-  const plan = describeScenario(scenario)
-  for (const line of plan) print(line)
-  print('')
-  const result = html === undefined ? tell(scenario, detail, print) : draw(scenario, detail, plan, html, print)
-  print(
-    `${(result.virtualMs / 1000).toFixed(3)} s, ${result.events} events, ${result.packetsDelivered} packets delivered, ` +
-      `${result.installations} installations; trace ${result.hash}`,
-  )
-  for (const violation of result.violations) print(formatFailure({ seed: scenario.seed, violations: [violation] }))
-  if (result.violations.length === 0) print(formatFailure(result))
-  return result.violations.length === 0 ? 0 : 1
-}
-
-function tell(scenario: Scenario, detail: StoryDetail, print: (line: string) => void): RunResult {
-  const narrator = new Narrator((now, nodeId, text) => print(formatStoryLine(now, nodeId, text)), detail)
-  const result = runScenario(scenario, { observe: narrator.observe })
-  print('')
-  return result
-}
-
-function draw(
-  scenario: Scenario,
-  detail: StoryDetail,
-  plan: readonly string[],
-  file: string,
-  print: (line: string) => void,
-): RunResult {
-  const collector = new TimelineCollector(scenario.nodeIds, detail)
-  const result = runScenario(scenario, { observe: collector.observe })
-  try {
-    const bytes = writeTimeline(file, collector.finish(timelineHead(result, plan)))
-    print(`${file}: ${Math.ceil(bytes / 1000)} kB`)
-  } catch (error) {
-    throw new UsageError(`--html ${file}: ${error instanceof Error ? error.message : error}`)
-  }
-  return result
-}
-
-function describeScenario(scenario: Scenario): string[] {
-  const { conditions, totem } = scenario
-  const hosts = scenario.nodeIds.map(nodeId => ({ nodeId }))
-  const percent = (value: number) => `${(100 * value).toFixed(1)} %`
-  return [
-    `seed ${scenario.seed}: ${scenario.engine === 'ring' ? 'single rings' : 'whole nodes'} ${scenario.nodeIds
-      .map((nodeId, index) => `${nodeId}${scenario.bigEndian[index] ? ' (big endian)' : ''}`)
-      .join(', ')}; rings count from ${scenario.firstSeq.toString(16)}`,
-    `token ${totem.tokenTimeoutMs} ms, consensus ${totem.consensusMs} ms; delay ${conditions.delayMs.toFixed(2)} + ` +
-      `${conditions.jitterMs.toFixed(2)} ms, loss ${percent(conditions.loss)}, duplicates ${percent(conditions.duplicate)}, ` +
-      `reordered ${percent(conditions.reorder)} by ${conditions.reorderMs.toFixed(1)} ms`,
-    ...(scenario.clockRates === undefined ? [] : [`clocks run at ${scenario.clockRates.map(describeRate).join(', ')}`]),
-    ...(scenario.misconfigured ?? []).map(
-      different => `${describeMisconfiguration(scenario.nodeIds, different)}; liveness is not demanded`,
-    ),
-    ...scenario.faults.map(({ atMs, after, fault }) => {
-      const when =
-        after === undefined
-          ? `${(atMs / 1000).toFixed(3)} s`
-          : `${atMs.toFixed(1)} ms after the ${after.nth}th entry of ${after.state.toUpperCase()}`
-      return `  ${when}: ${describeFault(hosts, fault)}`
-    }),
-    `faults end at ${(scenario.faultEndMs / 1000).toFixed(3)} s; settled within ${scenario.settleMs} ms and ` +
-      `${scenario.settleChanges} configurations`,
-  ]
 }

@@ -9,6 +9,7 @@ import { chooseMisconfigurations, type Misconfiguration } from './misconfigurati
 import { type NetworkConditions, QUIET_NETWORK } from './network.js'
 import { Prng } from './prng.js'
 import type { SimNodeConfig } from './sim-node.js'
+import { MACHINE_NAMES, type MachineName } from './workload/machines.js'
 
 export const SMALLEST_CLUSTER = 1
 export const LARGEST_CLUSTER = 16
@@ -30,6 +31,32 @@ export interface WorkloadPlan {
   readonly bigMessages: number
   /** All messages have this length, where it is given. */
   readonly length?: number
+  /** Replicated state machines, one per node. */
+  readonly replicas?: ReplicaPlan
+  /** A program on each node that takes its messages late. */
+  readonly slow?: SlowPlan
+}
+
+export interface ReplicaPlan {
+  readonly machine: MachineName
+  /** Commands are applied only where more than half of the hosts are; otherwise every side goes on by itself. */
+  readonly majority: boolean
+  /** Mean pause of one replica between two commands. */
+  readonly gapMs: number
+  /** Probability per command that the replica ends instead (and another begins later). */
+  readonly churn: number
+  /** Bytes of the state per message, when it is transferred. */
+  readonly chunkBytes: number
+}
+
+export interface SlowPlan {
+  /** Mean pause between two looks at what has come, and how many events are taken then. */
+  readonly takeMs: number
+  readonly takeEvents: number
+  /** Bytes of the ring of events between node and program; a power of two. */
+  readonly ringBytes: number
+  /** What waits beyond the ring, in bytes, before the membership is ended. */
+  readonly maxQueuedBytes: number
 }
 
 export interface Scenario {
@@ -148,7 +175,11 @@ export function generateScenario(seed: number, options: ScenarioOptions = {}): S
     faults: schedule,
     faultEndMs,
     stayDown: chooseStayDown(prng, nodes, faults),
-    workload: chooseWorkload(prng, nodes, scale),
+    workload: {
+      ...chooseWorkload(prng, nodes, scale),
+      ...(engine === 'ring' ? {} : chooseReplicas(new Prng(seed, 'replicas'), nodes, scale)),
+      ...(engine === 'ring' ? {} : chooseSlow(new Prng(seed, 'slow programs'), scale)),
+    },
     settleMs: Math.ceil((SETTLE_ROUNDS * (totem.tokenTimeoutMs + totem.consensusMs)) / slowest),
     settleChanges: SETTLE_CHANGES + 2 * nodes,
   }
@@ -257,6 +288,30 @@ function chooseWorkload(prng: Prng, nodes: number, scale: number): WorkloadPlan 
     churn: prng.pick([0, 0.02, 0.1]),
     bigMessages: prng.chance(0.1) ? 1 + prng.int(3) : 0,
   }
+}
+
+function chooseReplicas(prng: Prng, nodes: number, scale: number): Pick<WorkloadPlan, 'replicas'> {
+  if (!prng.chance(0.2)) return {}
+  const replicas: ReplicaPlan = {
+    machine: prng.pick(MACHINE_NAMES),
+    majority: prng.chance(0.5),
+    gapMs: prng.pick([30, 100, 300]) * scale * Math.max(1, nodes / 4),
+    churn: prng.pick([0, 0.01, 0.05]),
+    chunkBytes: prng.pick([200, 3000, 100_000]),
+  }
+  return { replicas }
+}
+
+function chooseSlow(prng: Prng, scale: number): Pick<WorkloadPlan, 'slow'> {
+  if (!prng.chance(0.2)) return {}
+  const slow: SlowPlan = {
+    takeMs: prng.pick([50, 500, 3000]) * scale,
+    takeEvents: prng.pick([1, 10, 1000]),
+    ringBytes: prng.pick([1024, 8192, 65536]),
+    // Often enough for the whole run, so that nothing may be lost however late it is taken.
+    maxQueuedBytes: prng.pick([5000, 100_000, 64 << 20, 64 << 20]),
+  }
+  return { slow }
 }
 
 /** What the node of a host is configured with, differences of its own included. */

@@ -9,6 +9,7 @@ import type { WireGeneration } from '../wire/generation.js'
 import { Checker } from './checker/checker.js'
 import { GroupChecker } from './checker/groups.js'
 import type { Process, Violation } from './checker/model.js'
+import { ReplicaChecker } from './checker/replicas.js'
 import { EventQueue } from './event-queue.js'
 import { carryOut, type FaultTarget, type ScheduledFault } from './faults.js'
 import { type HostEvents, SimHost } from './host.js'
@@ -19,8 +20,7 @@ import { configurationOf, type Scenario } from './scenario.js'
 import type { SimNodeFactory } from './sim-node.js'
 import { Narrator } from './story.js'
 import { type StoryTeller, TraceHash } from './trace.js'
-import { ProgramWorkload } from './workload/programs.js'
-import { RawWorkload } from './workload/raw.js'
+import { chooseWorkload } from './workload/choose.js'
 import type { Workload } from './workload/types.js'
 
 export interface SimulationOptions {
@@ -74,6 +74,7 @@ export class Simulation implements FaultTarget, HostEvents {
   readonly hosts: readonly SimHost[]
   readonly checker = new Checker()
   readonly groups: GroupChecker
+  readonly replicas: ReplicaChecker
   readonly hash = new TraceHash()
   readonly workload: Workload
   now = 0
@@ -103,6 +104,7 @@ export class Simulation implements FaultTarget, HostEvents {
     const size = scenario.nodeIds.length
     this.network = new Network(size, this.queue, new Prng(scenario.seed, 'network'), scenario.conditions)
     this.groups = new GroupChecker(this.checker.model)
+    this.replicas = new ReplicaChecker(this.checker.model)
     this.#changes = scenario.nodeIds.map(() => 0)
     this.hosts = scenario.nodeIds.map(
       (_, index) =>
@@ -126,6 +128,7 @@ export class Simulation implements FaultTarget, HostEvents {
       queue: this.queue,
       prng: new Prng(scenario.seed, 'workload'),
       groups: this.groups,
+      replicas: this.replicas,
       hash: this.hash,
       processOf: (host: SimHost) => this.#process(host),
       fail: (property: string, host: SimHost, text: string) => this.#fail(property, host.nodeId, text),
@@ -133,7 +136,7 @@ export class Simulation implements FaultTarget, HostEvents {
         if (this.#observe !== undefined) this.#emit(now, host.nodeId, { kind: 'text', text: text() })
       },
     }
-    this.workload = scenario.engine === 'ring' ? new RawWorkload(context) : new ProgramWorkload(context)
+    this.workload = chooseWorkload(scenario, context)
   }
 
   run(): RunResult {
@@ -147,6 +150,7 @@ export class Simulation implements FaultTarget, HostEvents {
       if (!this.#over) {
         this.checker.finish()
         this.groups.finish()
+        this.workload.finish()
       }
     } catch (error) {
       if (!(error instanceof Error)) throw error

@@ -2,11 +2,11 @@
 // of them found stands in docs/correctness.md.
 
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { loadScenario } from '../../src/cli/scenario-file.js'
 import { runScenario } from '../../src/sim/run.js'
-import type { Scenario } from '../../src/sim/scenario.js'
 import { formatFailure } from '../../src/sim/trace.js'
 
 const FOLDER = fileURLToPath(new URL('../../../test/data/scenarios/', import.meta.url))
@@ -14,7 +14,7 @@ const FOLDER = fileURLToPath(new URL('../../../test/data/scenarios/', import.met
 describe('a scenario that once failed', () => {
   for (const file of readdirSync(FOLDER).sort()) {
     it(file.replace('.json', '').replaceAll('-', ' '), () => {
-      const scenario = JSON.parse(readFileSync(`${FOLDER}${file}`, 'utf8')) as Scenario
+      const scenario = loadScenario(`${FOLDER}${file}`)
       const result = runScenario(scenario)
       assert.deepEqual(result.violations, [], formatFailure(result))
     })

@@ -35,15 +35,8 @@ export interface SimReplicaOptions {
   readonly chunkBytes: number
 }
 
-/** Where a replica runs. */
-export interface ReplicaHost {
-  readonly id: number
-  readonly alive: boolean
-  connect(listener: CpgListener): CpgConnection
-}
-
-export class SimReplica<Host extends ReplicaHost = FakeNode> implements CpgListener {
-  readonly node: Host
+export class SimReplica implements CpgListener {
+  readonly node: FakeNode
   readonly connection: CpgConnection
   readonly core: ReplicaCore<number>
   readonly machine = new ListMachine()
@@ -55,7 +48,7 @@ export class SimReplica<Host extends ReplicaHost = FakeNode> implements CpgListe
   #joined = false
   #unsent: Uint8Array | undefined
 
-  constructor(node: Host, options: SimReplicaOptions) {
+  constructor(node: FakeNode, options: SimReplicaOptions) {
     this.node = node
     this.pid = options.pid
     this.core = new ReplicaCore({

@@ -99,6 +99,15 @@ export class GroupChecker {
     if (how !== 'leave') session.over = true
   }
 
+  /** No living member counts this session, which is over, among the members any more. */
+  isForgotten(session: Session): boolean {
+    for (const other of this.sessions.values()) {
+      if (other.group !== session.group || other.over || !other.process.alive) continue
+      if (other.members.has(session.pid)) return false
+    }
+    return true
+  }
+
   delivered(receiver: Session, nodeId: number, pid: number, buf: Uint8Array, off: number, len: number): void {
     const sender = this.sessions.get(pid)
     const what = `message of ${nodeId}:${pid} in ${receiver.group}`

@@ -40,6 +40,11 @@ export function readCounter(buf: Uint8Array, off: number): number {
   return readU32(buf, off + 4)
 }
 
+/** Its place in the pattern. */
+export function readPlace(buf: Uint8Array, off: number): number {
+  return readU32(buf, off + 8)
+}
+
 /** Are these bytes the message that was written with these arguments? */
 export function isMessage(
   buf: Uint8Array,

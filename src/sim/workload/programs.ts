@@ -1,22 +1,20 @@
 // The workload of whole nodes: programs that join closed process groups, send messages of every size singly and in
 // bursts, leave, or die. What they ask for and what they are told goes to the checker of groups.
 
-import {
-  CPG_MAX_ATOMIC_LENGTH,
-  type CpgAddress,
-  type CpgConnection,
-  type CpgListener,
-  type CpgMembershipChange,
-} from '../../services/cpg/types.js'
+import { CPG_MAX_ATOMIC_LENGTH, type CpgConnection } from '../../services/cpg/types.js'
 import { CsError, type CsErrorCode } from '../../services/errors.js'
 import type { Session } from '../checker/groups.js'
 import type { SimHost } from '../host.js'
 import { LONGEST_MESSAGE, MESSAGE_HEADER_LENGTH, randomPlace, writeMessage } from './message.js'
+import { sessionListener } from './session-listener.js'
 import type { Workload, WorkloadContext } from './types.js'
 
 /** Pause before a request that has to wait is tried again. */
 const RETRY_MS = 15
 const FIRST_PID = 1000
+/** Big messages come early in the run, while there are faults. */
+const BIG_MESSAGE_CHANCE = 0.02
+const SHORTEST_BIG = 64 * 1024
 
 class Program {
   readonly host: SimHost
@@ -91,6 +89,8 @@ export class ProgramWorkload implements Workload {
     return true
   }
 
+  finish(): void {}
+
   #endPrograms(host: SimHost, how: 'closed' | 'node'): void {
     for (const program of this.#programs) {
       if (program.host !== host) continue
@@ -135,7 +135,9 @@ export class ProgramWorkload implements Workload {
     const { groups, hash } = this.#context
     const pid = this.#nextPid++
     const session = groups.begin(pid, program.group, this.#context.processOf(program.host))
-    const connection = program.host.node!.cpg!.connect(this.#listener(program, session))
+    const connection = program.host.node!.cpg!.connect(
+      sessionListener(this.#context, program.host, session, () => program.alive),
+    )
     const code = connection.join(encoder.encode(program.group), pid, 0)
     hash.add(pid ^ (code << 24))
     if (code !== CsError.OK) {
@@ -180,15 +182,17 @@ export class ProgramWorkload implements Workload {
   #chooseLength(): number {
     const { plan, prng } = this.#context
     if (plan.length !== undefined) return plan.length
+    if (this.#bigMessages > 0 && prng.chance(BIG_MESSAGE_CHANCE)) {
+      this.#bigMessages--
+      return prng.chance(0.3) ? CPG_MAX_ATOMIC_LENGTH : SHORTEST_BIG + prng.int(CPG_MAX_ATOMIC_LENGTH - SHORTEST_BIG)
+    }
     const kind = prng.float()
     if (kind < 0.05) return 0
     if (kind < 0.15) return prng.int(16)
     if (kind < 0.65) return prng.int(300)
     if (kind < 0.85) return prng.int(1500)
     if (kind < 0.97) return prng.int(8000)
-    if (kind < 0.995 || this.#bigMessages === 0) return prng.int(64 * 1024)
-    this.#bigMessages--
-    return prng.chance(0.3) ? CPG_MAX_ATOMIC_LENGTH : prng.int(CPG_MAX_ATOMIC_LENGTH)
+    return prng.int(SHORTEST_BIG)
   }
 
   /** The first message of a group's replicated log, from any member. */
@@ -213,46 +217,4 @@ export class ProgramWorkload implements Workload {
     if (code !== CsError.TRY_AGAIN) this.#context.fail('API', program.host, `${what} was refused with code ${code}`)
     return false
   }
-
-  #listener(program: Program, session: Session): CpgListener {
-    const { groups, hash } = this.#context
-    const live = () => {
-      if (program.alive) return true
-      this.#context.fail('B4', program.host, `program ${session.pid} heard from a node that is gone`)
-      return false
-    }
-    return {
-      deliver: (nodeId, pid, buf, off, len) => {
-        if (!live()) return
-        hash.add(pid ^ Math.imul(session.pid, 31))
-        hash.add(len)
-        groups.delivered(session, nodeId, pid, buf, off, len)
-      },
-      deliverPartial: () => this.#context.fail('API', program.host, 'a partial message was delivered, none was sent'),
-      membershipChanged: change => {
-        if (!live()) return
-        hash.add(session.pid)
-        for (const member of change.members) hash.add(member.pid)
-        this.#context.tell(program.host.now, program.host, () => describeChange(session, change))
-        groups.membershipChanged(session, change)
-      },
-      ringChanged: (ring, members) => {
-        if (!live()) return
-        hash.add(session.pid ^ members.length)
-        this.#context.tell(
-          program.host.now,
-          program.host,
-          () => `program ${session.pid} is told of ring ${ring.nodeId}.${ring.seq.toString(16)}`,
-        )
-        groups.ringChanged(session, ring)
-      },
-    }
-  }
-}
-
-function describeChange(session: Session, change: CpgMembershipChange): string {
-  const list = (addresses: readonly CpgAddress[], sign: string) =>
-    addresses.map(({ nodeId, pid, reason }) => ` ${sign}${nodeId}:${pid}${reason === 0 ? '' : `/${reason}`}`).join('')
-  const members = list(change.members, '').trim()
-  return `program ${session.pid} sees ${session.group} [${members}]${list(change.left, '-')}${list(change.joined, '+')}`
 }

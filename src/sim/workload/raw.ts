@@ -42,6 +42,8 @@ export class RawWorkload implements Workload {
     )
   }
 
+  finish(): void {}
+
   #again(now: number, host: SimHost): void {
     const incarnation = host.incarnation
     this.#context.queue.pushAction(now + this.#context.prng.exponential(this.#context.plan.gapMs), at => {

@@ -2,6 +2,7 @@
 
 import type { GroupChecker } from '../checker/groups.js'
 import type { Process } from '../checker/model.js'
+import type { ReplicaChecker } from '../checker/replicas.js'
 import type { EventQueue } from '../event-queue.js'
 import type { SimHost } from '../host.js'
 import type { Prng } from '../prng.js'
@@ -14,6 +15,7 @@ export interface WorkloadContext {
   readonly queue: EventQueue
   readonly prng: Prng
   readonly groups: GroupChecker
+  readonly replicas: ReplicaChecker
   readonly hash: TraceHash
   /** The running incarnation of a host, as the checker knows it. */
   processOf(host: SimHost): Process
@@ -36,4 +38,6 @@ export interface Workload {
   stop(): void
   /** Has everything that was accepted from survivors come back to them? */
   isDrained(): boolean
+  /** Everything has come to rest: what can be judged only now. */
+  finish(): void
 }

@@ -1,0 +1,3 @@
+// What is wrong with a command line; printed with the usage of the command.
+
+export class UsageError extends Error {}
