@@ -219,6 +219,7 @@ export class Simulation implements FaultTarget, HostEvents {
       const stableAt = this.#lastInstallMs + stableMs
       if (this.#lastInstallMs - faultEndMs > settleMs || (this.now >= faultEndMs + settleMs && !this.#isWhole())) {
         this.#missed('L1', `not settled ${settleMs} ms after the end of the faults: ${this.#standing()}`)
+        if (this.#failed) this.checker.unsettled(this.now - settleMs / 2)
         return
       }
       if (this.now >= stableAt && this.#isWhole()) break

@@ -100,10 +100,13 @@ export class RingView {
   /** How the process came here; null when this was its first ring. */
   readonly into: Move | null
   next: RingRecord | null = null
+  /** When the process installed the ring. */
+  readonly since: number
 
-  constructor(ring: RingRecord, into: Move | null) {
+  constructor(ring: RingRecord, into: Move | null, since: number) {
     this.ring = ring
     this.into = into
+    this.since = since
   }
 
   has(index: number): boolean {
