@@ -69,6 +69,15 @@ export const GROUPS: readonly Mutation[] = [
     replacement: `this.joinDelivered(); this.state = 'joinStarted';`,
   },
   {
+    property: 'S4',
+    words: 'what is being packed when a ring is installed is queued behind the installation',
+    on: 'restless',
+    within: 10,
+    file: 'totem/single-ring',
+    original: 'this.#upper.flushPacking(); this.#transitional = true;',
+    replacement: 'this.#transitional = true;',
+  },
+  {
     property: 'S5',
     words: 'the end of a program is reported as a leave',
     on: 'groups',

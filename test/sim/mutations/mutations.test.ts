@@ -13,19 +13,23 @@ import { GROUPS } from './groups.js'
 import type { Mutation } from './mutation.js'
 import { PACKETS } from './packets.js'
 import { SCENARIOS } from './scenarios.js'
+import { TOKEN } from './token.js'
 
 const DOCUMENT = fileURLToPath(new URL('../../../../docs/correctness.md', import.meta.url))
 /** A mutant that runs for longer hangs. */
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 120_000
 /** A property is to be found violated in so many seeds, where `within` allows. */
 const SEEDS_CAUGHT = 2
 
-const TABLE: readonly Mutation[] = [...PACKETS, ...CONFIGURATIONS, ...GROUPS].sort((a, b) =>
+const TABLE: readonly Mutation[] = [...PACKETS, ...CONFIGURATIONS, ...GROUPS, ...TOKEN].sort((a, b) =>
   a.property.localeCompare(b.property),
 )
 
 /** Those that the laboratory checks. */
-const PROPERTIES = 'B1 B2 B3 B4 B5 B6 C1 C2 C3 C4 C5 C6 C7 D1 D2 D3 D4 D5 D6 D7 L1 L2 S1 S2 S3 S4 S5'.split(' ')
+const PROPERTIES =
+  'B1 B2 B3 B4 B5 B6 C1 C2 C3 C4 C5 C6 C7 D1 D2 D3 D4 D5 D6 D7 L1 L2 L3 L4 S1 S2 S3 S4 S5 T1 T2 T3 T4 T5 T6 T7'.split(
+    ' ',
+  )
 
 const SAME_ENGINE: Mutation = {
   property: 'none',

@@ -97,6 +97,23 @@ function groups(seed: number): Scenario {
   })
 }
 
+/** Whole nodes whose rings break again while services are synchronised; programs come and go all the time. */
+function restless(seed: number): Scenario {
+  const prng = new Prng(seed, 'mutation')
+  const faults: ScheduledFault[] = Array.from({ length: 16 }, (_, index) => ({
+    atMs: index % 2 === 0 ? 40 : prng.between(4, 8),
+    after: { state: 'operational', nth: 3 * (index + 2) },
+    // Over before anybody is held for failed: all come along, with messages that only some of them had received.
+    fault: { kind: 'partition', sides: [[0], [1, 2]], forMs: prng.between(105, 190) },
+  }))
+  return scenario(seed, 3, {
+    engine: 'node',
+    faults,
+    faultEndMs: 4000,
+    workload: { ...SILENCE, groups: 2, programsPerNode: 6, gapMs: 8, churn: 0.1 },
+  })
+}
+
 /** Three nodes: the first is cut off while the others part and merge, and number ring after ring. */
 function leftBehind(seed: number): Scenario {
   const count = 50
@@ -127,4 +144,4 @@ function idle(seed: number): Scenario {
   return scenario(seed, 3, { engine: 'ring' })
 }
 
-export const SCENARIOS = { torn, groups, leftBehind, parted, alone, idle }
+export const SCENARIOS = { torn, groups, restless, leftBehind, parted, alone, idle }
