@@ -12,7 +12,7 @@ import { checkAtRest, checkFrames, checkHalfMessages } from './checker/memory.js
 import type { Process, Violation } from './checker/model.js'
 import { ReplicaChecker } from './checker/replicas.js'
 import { quietOf } from './checker/rest.js'
-import { TokenChecker } from './checker/token.js'
+import { TokenChecker, tokenLimits } from './checker/token.js'
 import { EventQueue } from './event-queue.js'
 import { carryOut, type FaultTarget, type ScheduledFault } from './faults.js'
 import { type HostEvents, SimHost } from './host.js'
@@ -109,7 +109,10 @@ export class Simulation implements FaultTarget, HostEvents {
     this.network = new Network(size, this.queue, new Prng(scenario.seed, 'network'), scenario.conditions)
     this.groups = new GroupChecker(this.checker.model)
     this.replicas = new ReplicaChecker(this.checker.model)
-    this.tokens = new TokenChecker(this.checker.model, scenario.totem)
+    this.tokens = new TokenChecker(
+      this.checker.model,
+      tokenLimits(scenario.nodeIds.map((_, index) => configurationOf(scenario, index).totem)),
+    )
     this.#changes = scenario.nodeIds.map(() => 0)
     this.hosts = scenario.nodeIds.map(
       (_, index) =>

@@ -7,8 +7,18 @@ import { seqLess, seqLessOrEqual, seqNext } from '../../totem/sequence.js'
 import { type OrfToken, RETRANSMIT_ENTRIES_MAX, sameRingId } from '../../wire/generation.js'
 import type { Process, TraceModel } from './model.js'
 
-/** The parameters that the rules depend on; equal on all members. */
+/** The parameters that the rules depend on. */
 export type TokenLimits = Pick<TotemParameters, 'maxMessages' | 'windowSize' | 'missCountConst'>
+
+/** What the rules allow to nodes that are configured like this; a window that is not the same for all bounds nobody. */
+export function tokenLimits(configured: readonly TokenLimits[]): TokenLimits {
+  const windows = configured.map(({ windowSize }) => windowSize)
+  return {
+    maxMessages: Math.max(...configured.map(({ maxMessages }) => maxMessages)),
+    windowSize: Math.min(...windows) === Math.max(...windows) ? windows[0]! : Number.POSITIVE_INFINITY,
+    missCountConst: Math.min(...configured.map(({ missCountConst }) => missCountConst)),
+  }
+}
 
 /** What is true of a ring's token, whoever has it. */
 class TokenTrace {
@@ -238,6 +248,6 @@ export class TokenChecker {
   }
 
   #fail(property: string, process: Process, trace: TokenTrace, text: string): void {
-    this.#model.fail(property, process, `on ${trace.nodeId}.${trace.seq.toString(16)}: ${text}`)
+    this.#model.failOnRing(property, process, trace, text)
   }
 }

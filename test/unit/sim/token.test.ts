@@ -232,7 +232,11 @@ describe('the checker finds', () => {
 
 describe('a quiet ring', () => {
   it('may send one rotation per hold time, and merge detects', () => {
-    const quiet = quietOf({ ...SHORT_TIMERS, holdMs: 50, mergeMs: 100 }, QUIET_NETWORK, 4, 3)
+    const quiet = quietOf({ ...SHORT_TIMERS, holdMs: 50, mergeMs: 100 }, QUIET_NETWORK, {
+      hosts: 4,
+      members: 3,
+      fastest: 1,
+    })
     assert.equal(quiet.watchMs, 500)
     assert.equal(quiet.datagramsMax, 11 * 3 + 6 * 3)
   })
