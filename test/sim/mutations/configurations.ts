@@ -81,8 +81,8 @@ export const CONFIGURATIONS: readonly Mutation[] = [
     on: 'parted',
     within: 6,
     file: 'totem/single-ring',
-    original: 'if (this.#whole && this.#addToProc(message.systemFrom)) this.#enterGather',
-    replacement: 'if (false) this.#enterGather',
+    original: `this.#enterGather('mergeInOperational');`,
+    replacement: ';',
   },
   {
     property: 'L1',

@@ -231,13 +231,25 @@ describe('the checker finds', () => {
 })
 
 describe('a quiet ring', () => {
+  const totem = { ...SHORT_TIMERS, holdMs: 50, mergeMs: 100, tokenRetransmitMs: 70 }
+  const cluster = { hosts: 3, members: 3, fastest: 1 }
+
   it('may send one rotation per hold time, and merge detects', () => {
-    const quiet = quietOf({ ...SHORT_TIMERS, holdMs: 50, mergeMs: 100 }, QUIET_NETWORK, {
-      hosts: 4,
-      members: 3,
-      fastest: 1,
-    })
+    const quiet = quietOf(totem, QUIET_NETWORK, cluster)
     assert.equal(quiet.watchMs, 500)
-    assert.equal(quiet.datagramsMax, 11 * 3 + 6 * 3)
+    assert.equal(quiet.datagramsMax, 11 * 3 + 6 * 2)
+  })
+
+  it('may send the token again where a rotation takes longer than that', () => {
+    const quiet = quietOf(totem, { ...QUIET_NETWORK, delayMs: 10 }, cluster)
+    assert.equal(quiet.datagramsMax, (11 + 9) * 3 + 6 * 2)
+  })
+
+  it('may call for those who are absent', () => {
+    const quiet = quietOf({ ...totem, tokenTimeoutMs: 100, consensusMs: 100 }, QUIET_NETWORK, {
+      ...cluster,
+      members: 2,
+    })
+    assert.equal(quiet.datagramsMax, 11 * 2 + (6 + 2 * 11) * 2)
   })
 })
