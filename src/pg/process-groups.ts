@@ -127,6 +127,11 @@ export class ProcessGroups {
     this.#queue.transitionalAck()
   }
 
+  /** Origins of which there is room for a half message. */
+  get heldOrigins(): number {
+    return this.#reassembly.heldOrigins
+  }
+
   /** Bytes held for half messages. */
   get heldBytes(): number {
     return this.#reassembly.heldBytes

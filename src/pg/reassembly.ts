@@ -83,6 +83,11 @@ export class Reassembly {
     }
   }
 
+  /** Origins whose half messages are kept in either phase, or were. */
+  get heldOrigins(): number {
+    return Math.max(this.#normal.size, this.#transitional.size)
+  }
+
   /** Bytes held for half messages, buffers grown earlier included. */
   get heldBytes(): number {
     let sum = 0

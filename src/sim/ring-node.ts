@@ -12,7 +12,7 @@ export interface RingNodeOptions {
 }
 
 export class RingNode implements SimNode {
-  readonly #ring: SingleRing
+  readonly ring: SingleRing
   readonly #loopback = new Loopback()
   readonly #room: number
   #now = 0
@@ -22,7 +22,7 @@ export class RingNode implements SimNode {
   constructor(config: SimNodeConfig, services: HostServices, options: RingNodeOptions = {}) {
     const { output } = services
     const log = new TotemLog(output.log)
-    this.#ring = new SingleRing({
+    this.ring = new SingleRing({
       nodeId: config.nodeId,
       wire: config.wire,
       parameters: config.totem,
@@ -47,7 +47,7 @@ export class RingNode implements SimNode {
         tokenSent: () => {
           if (this.#open) return
           this.#open = true
-          this.#ring.transitionalAck()
+          this.ring.transitionalAck()
         },
         deliver() {},
         flushPacking() {},
@@ -57,50 +57,50 @@ export class RingNode implements SimNode {
         },
       },
     })
-    this.#room = this.#ring.pool.frameSize - 2 * this.#ring.headerLength
+    this.#room = this.ring.pool.frameSize - 2 * this.ring.headerLength
   }
 
   start(now: number, ringSequence: number): void {
     this.#now = now
-    this.#ring.start(now, ringSequence)
+    this.ring.start(now, ringSequence)
     this.#drain()
   }
 
   receive(now: number, buf: Uint8Array, off: number, len: number, from: string): void {
     this.#now = now
-    this.#ring.receive(now, buf, off, len, from)
+    this.ring.receive(now, buf, off, len, from)
     this.#drain()
   }
 
   expire(now: number): void {
     this.#now = now
-    this.#ring.expire(now)
+    this.ring.expire(now)
     this.#drain()
   }
 
   nextDeadline(): number {
-    return this.#loopback.pending ? 0 : this.#ring.nextDeadline()
+    return this.#loopback.pending ? 0 : this.ring.nextDeadline()
   }
 
   interfaceChanged(now: number): void {
     this.#now = now
-    this.#ring.interfaceChanged(now)
+    this.ring.interfaceChanged(now)
     this.#drain()
   }
 
   leave(now: number): void {
     this.#now = now
-    this.#ring.leave(now)
+    this.ring.leave(now)
   }
 
   sendRaw(buf: Uint8Array, off: number, len: number): boolean {
-    if (!this.#open || len > this.#room || this.#ring.available() < 1) return false
-    const frame = this.#ring.pool.take()
-    const header = this.#ring.headerLength
+    if (!this.#open || len > this.#room || this.ring.available() < 1) return false
+    const frame = this.ring.pool.take()
+    const header = this.ring.headerLength
     for (let i = 0; i < len; i++) frame.buf[frame.off + header + i] = buf[off + i]!
     frame.len = header + len
-    this.#ring.queue(frame)
-    this.#ring.requestToken()
+    this.ring.queue(frame)
+    this.ring.requestToken()
     return true
   }
 
@@ -109,6 +109,6 @@ export class RingNode implements SimNode {
   }
 
   readonly #receiveOwn = (buf: Uint8Array, len: number): void => {
-    this.#ring.receive(this.#now, buf, 0, len, 'self')
+    this.ring.receive(this.#now, buf, 0, len, 'self')
   }
 }

@@ -22,6 +22,9 @@ export interface SimNode {
   leave(now: number): void
   /** Closed process groups, where the node offers them. */
   readonly cpg?: { connect(listener: CpgListener): CpgConnection }
+  /** The parts that hold memory, where the node shows them. */
+  readonly ring?: { readonly pool: { readonly inUse: number }; readonly queueSize: number }
+  readonly executive?: { readonly groups: { readonly heldOrigins: number; readonly heldBytes: number } }
   /** Raw packets, where the node offers them: false while the queue is full. */
   sendRaw?(buf: Uint8Array, off: number, len: number): boolean
 }

@@ -8,8 +8,11 @@ import type { ConfigurationChange, RingIdentity, TotemObserver, TotemState } fro
 import type { WireGeneration } from '../wire/generation.js'
 import { Checker } from './checker/checker.js'
 import { GroupChecker } from './checker/groups.js'
+import { checkAtRest, checkFrames, checkHalfMessages } from './checker/memory.js'
 import type { Process, Violation } from './checker/model.js'
 import { ReplicaChecker } from './checker/replicas.js'
+import { quietOf } from './checker/rest.js'
+import { TokenChecker, tokenLimits } from './checker/token.js'
 import { EventQueue } from './event-queue.js'
 import { carryOut, type FaultTarget, type ScheduledFault } from './faults.js'
 import { type HostEvents, SimHost } from './host.js'
@@ -75,6 +78,7 @@ export class Simulation implements FaultTarget, HostEvents {
   readonly checker = new Checker()
   readonly groups: GroupChecker
   readonly replicas: ReplicaChecker
+  readonly tokens: TokenChecker
   readonly hash = new TraceHash()
   readonly workload: Workload
   now = 0
@@ -105,6 +109,10 @@ export class Simulation implements FaultTarget, HostEvents {
     this.network = new Network(size, this.queue, new Prng(scenario.seed, 'network'), scenario.conditions)
     this.groups = new GroupChecker(this.checker.model)
     this.replicas = new ReplicaChecker(this.checker.model)
+    this.tokens = new TokenChecker(
+      this.checker.model,
+      tokenLimits(scenario.nodeIds.map((_, index) => configurationOf(scenario, index).totem)),
+    )
     this.#changes = scenario.nodeIds.map(() => 0)
     this.hosts = scenario.nodeIds.map(
       (_, index) =>
@@ -147,6 +155,7 @@ export class Simulation implements FaultTarget, HostEvents {
       this.#settle()
       this.#stayQuiet()
       this.#drain()
+      this.#rest()
       if (!this.#over) {
         this.checker.finish()
         this.groups.finish()
@@ -219,6 +228,7 @@ export class Simulation implements FaultTarget, HostEvents {
       const stableAt = this.#lastInstallMs + stableMs
       if (this.#lastInstallMs - faultEndMs > settleMs || (this.now >= faultEndMs + settleMs && !this.#isWhole())) {
         this.#missed('L1', `not settled ${settleMs} ms after the end of the faults: ${this.#standing()}`)
+        if (this.#failed) this.checker.unsettled(this.now - settleMs / 2)
         return
       }
       if (this.now >= stableAt && this.#isWhole()) break
@@ -251,6 +261,24 @@ export class Simulation implements FaultTarget, HostEvents {
     // What the last one delivered, the others deliver within a rotation.
     this.#expectUnchanged()
     if (!this.workload.isDrained()) this.#missed('L2', `messages are still under way ${DRAIN_MS} ms after the last one`)
+  }
+
+  /** Nobody has anything to send: the ring has to be quiet, and nobody to hold anything. */
+  #rest(): void {
+    if (this.#over) return
+    const { totem, conditions, clockRates } = this.scenario
+    const running = this.hosts.filter(host => host.state === 'running')
+    const fastest = Math.max(1, ...(clockRates ?? []))
+    const quiet = quietOf(totem, conditions, { hosts: this.hosts.length, members: running.length, fastest })
+    this.#runUntil(this.now + quiet.calmMs)
+    const before = this.network.sent
+    this.#runUntil(this.now + quiet.watchMs)
+    this.#expectUnchanged()
+    if (this.#over) return
+    for (const host of running) checkAtRest(this.checker.model, this.#process(host), host.node!)
+    const datagrams = this.network.sent - before
+    if (datagrams <= quiet.datagramsMax) return
+    this.#missed('L3', `${datagrams} datagrams in ${quiet.watchMs} ms of an idle ring, ${quiet.datagramsMax} at most`)
   }
 
   #expectUnchanged(): void {
@@ -426,6 +454,20 @@ export class Simulation implements FaultTarget, HostEvents {
         if (this.#observe !== undefined) this.#emit(host.now, host.nodeId, { kind: 'delivered', ring, seq, origin })
         this.#delivered(host, process(), ring, seq, origin, hashBytes(buf, off, len))
       },
+      tokenAccepted: (ringNodeId, token) => {
+        this.#watch?.tokenAccepted?.(ringNodeId, token)
+        if (host.incarnation !== incarnation) return
+        this.tokens.accepted(this.#process(host), ringNodeId, token)
+        checkFrames(this.checker.model, this.#process(host), host.node!)
+      },
+      tokenSent: (token, aru, high, multicasts) => {
+        this.#watch?.tokenSent?.(token, aru, high, multicasts)
+        if (host.incarnation === incarnation) this.tokens.sent(this.#process(host), token, aru, high, multicasts)
+      },
+      released: seq => {
+        this.#watch?.released?.(seq)
+        if (host.incarnation === incarnation) this.tokens.released(this.#process(host), seq)
+      },
       configured: change => {
         this.#watch?.configured?.(change)
         this.#configured(host, process(), change)
@@ -447,6 +489,7 @@ export class Simulation implements FaultTarget, HostEvents {
     this.hash.add(seq ^ (host.index << 24))
     this.hash.add(hash)
     this.checker.numbered(process, ring, seq, hash)
+    this.tokens.numbered(this.#process(host), seq)
   }
 
   #delivered(host: SimHost, process: number, ring: RingIdentity, seq: number, origin: number, hash: number): void {
@@ -463,6 +506,7 @@ export class Simulation implements FaultTarget, HostEvents {
     this.checker.configured(process, change)
     if (change.kind === 'transitional') return
     this.#lastInstallMs = this.now
+    checkHalfMessages(this.checker.model, this.#process(host), host.node!, change.members.length)
     if (!this.faulty) {
       this.#changes[host.index]!++
       this.#idShared ||= this.checker.model.sharesId

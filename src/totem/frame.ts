@@ -29,6 +29,7 @@ export class FramePool {
   /** Capacity of an ordinary frame, in bytes. */
   readonly frameSize: number
   readonly #free: Frame[] = []
+  #made = 0
 
   constructor(frameSize: number) {
     this.frameSize = frameSize
@@ -42,6 +43,7 @@ export class FramePool {
       const slab = new Uint8Array(FRAMES_PER_SLAB * this.frameSize)
       for (let i = FRAMES_PER_SLAB - 1; i > 0; i--) this.#free.push(new Frame(slab, i * this.frameSize, this.frameSize))
       frame = new Frame(slab, 0, this.frameSize)
+      this.#made += FRAMES_PER_SLAB
     }
     frame.len = 0
     frame.foreign = false
@@ -56,5 +58,10 @@ export class FramePool {
 
   get freeCount(): number {
     return this.#free.length
+  }
+
+  /** Ordinary frames that have been taken and not been given back. */
+  get inUse(): number {
+    return this.#made - this.#free.length
   }
 }

@@ -96,15 +96,18 @@ export class ReceiveLog {
     }
   }
 
-  /** Lets go of what everybody has had for two visits (the arus of this token and the last) and is delivered here. */
-  release(tokenAru: number, lastAru: number): void {
+  /**
+   * Lets go of what everybody has had for two visits (the arus of this token and the last) and is delivered here; false
+   * when that is no more than before.
+   */
+  release(tokenAru: number, lastAru: number): boolean {
     let upTo = tokenAru
     if (seqLess(lastAru, upTo)) upTo = lastAru
     if (seqLess(this.highDelivered, upTo)) upTo = this.highDelivered
-    if (seqLess(this.lastReleased, upTo)) {
-      this.#regular.release(upTo)
-      this.lastReleased = upTo
-    }
+    if (!seqLess(this.lastReleased, upTo)) return false
+    this.#regular.release(upTo)
+    this.lastReleased = upTo
+    return true
   }
 
   takeSnapshot(): void {

@@ -825,13 +825,14 @@ export class SingleRing {
       return
     }
 
+    this.#observer?.tokenAccepted?.(this.#wire.nodeIdOf(this.#wire.processorOf(token.ring.rep)), token)
     const representative = this.#isRepresentative()
     const quietVisits = this.#parameters.seqnoUnchangedConst
     this.#held = representative ? this.#seqUnchanged > quietVisits : this.#seqUnchanged >= quietVisits
     let forward = !(representative && this.#held)
     if (this.#state === 'operational') {
       this.#whole = true
-      this.#log.release(token.aru, this.#lastAru)
+      if (this.#log.release(token.aru, this.#lastAru)) this.#observer?.released?.(this.#log.lastReleased)
     }
     this.#upper.tokenReceived()
 
@@ -895,6 +896,7 @@ export class SingleRing {
     if (this.#state === 'recovery' && this.#recovery.visit(token, this.#retransQueue.length, this.#log.aru)) {
       this.#install()
     }
+    this.#observer?.tokenSent?.(token, this.#log.aru, this.#log.high, retransmitted + sent)
     this.#copyLength = this.#wire.writeToken(token, this.#copy, 0)
     this.stats.token_last_received = this.#now
     if (forward) {

@@ -1,6 +1,7 @@
 // The edges of the single-ring machine: what it asks of the layer below (TotemLower), what it tells the layer above
 // (TotemUpper), and what an observer (checker, recorder, metrics) may watch. No bytes of any wire generation here.
 
+import type { OrfToken } from '../wire/generation.js'
 import type { TotemEvent } from './events.js'
 
 /** A ring id as the layers above see it: the representative's node id and the ring sequence number. */
@@ -64,6 +65,18 @@ export interface TotemObserver {
   /** A packet is delivered. `ring` is the regular ring on which it was numbered. */
   delivered?(ring: RingIdentity, seq: number, originNodeId: number, buf: Uint8Array, off: number, len: number): void
   configured?(change: ConfigurationChange): void
+  /**
+   * A token of this processor's ring, neither old nor foreign, as it came. `ringNodeId`: the ring's representative. The
+   * token is valid for the length of the call.
+   */
+  tokenAccepted?(ringNodeId: number, token: OrfToken): void
+  /**
+   * The token accepted last as it will leave (a held one does so later). `aru`, `high`: received here without a gap up
+   * to, and at most. `multicasts`: sent in this visit, retransmissions included.
+   */
+  tokenSent?(token: OrfToken, aru: number, high: number, multicasts: number): void
+  /** Messages of the installed ring up to and including `seq` have been let go of. */
+  released?(seq: number): void
   /** The state machine moved; `cause` is the name of the reason. */
   entered?(state: TotemState, cause: string): void
   /** What the machine tells people; they get it too. */

@@ -95,6 +95,11 @@ export class Checker {
     checkDeliveriesAtEnd(this.model)
   }
 
+  /** The cluster has not settled: whoever has stood in one configuration since `before` stands there for good. */
+  unsettled(before: number): void {
+    checkConfigurationsAtEnd(this.model, before)
+  }
+
   // ---- what a recording misses -------------------------------------------------------------------------------------
 
   /** The process goes on behind events that were not seen, with this installation, which is taken as it is. */
@@ -167,7 +172,7 @@ export class Checker {
 
   #enter(process: Process, ring: RingRecord, into: Move | null): void {
     ring.installers.push(process)
-    process.view = new RingView(ring, into)
+    process.view = new RingView(ring, into, this.model.now)
     process.views.set(ring, process.view)
     process.passing = null
     process.installs++

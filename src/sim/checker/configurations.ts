@@ -122,11 +122,14 @@ export function checkEverybodyInstalled(model: TraceModel, process: Process, rin
   model.fail('C7', process, `numbered a packet on ${ring.name} before ${missing.join(' ')} installed it`)
 }
 
-/** When nothing will happen any more: whoever still stands in a configuration must not stand there half alone. */
-export function checkConfigurationsAtEnd(model: TraceModel): void {
+/**
+ * When nothing will happen any more, to those in the same configuration since `before` at least: whoever still stands in
+ * a configuration must not stand there half alone.
+ */
+export function checkConfigurationsAtEnd(model: TraceModel, before = Number.POSITIVE_INFINITY): void {
   for (const process of model.processes) {
     const view = process.view
-    if (!process.alive || view === null) continue
+    if (!process.alive || view === null || view.since > before) continue
     if (process.passing !== null) {
       model.fail('C4', process, `is still in the transitional configuration of ${process.passing.to.name}`)
       continue

@@ -100,10 +100,13 @@ export class RingView {
   /** How the process came here; null when this was its first ring. */
   readonly into: Move | null
   next: RingRecord | null = null
+  /** When the process installed the ring. */
+  readonly since: number
 
-  constructor(ring: RingRecord, into: Move | null) {
+  constructor(ring: RingRecord, into: Move | null, since: number) {
     this.ring = ring
     this.into = into
+    this.since = since
   }
 
   has(index: number): boolean {
@@ -201,8 +204,21 @@ export class TraceModel {
   }
 
   fail(property: string, process: Process, text: string): void {
+    this.#fail(property, process, text, false)
+  }
+
+  /**
+   * Something is wrong on a ring that `process` may not have installed yet. Where the ring's representative has lost its
+   * disk, another ring may have the same id, and the tokens of the one are taken for those of the other.
+   */
+  failOnRing(property: string, process: Process, ring: RingIdentity, text: string): void {
+    const excused = this.#rings.hasForgotten(ring.nodeId)
+    this.#fail(property, process, `on ${ring.nodeId}.${ring.seq.toString(16)}: ${text}`, excused)
+  }
+
+  #fail(property: string, process: Process, text: string, excused: boolean): void {
     const violation = { property, time: this.now, nodeId: process.nodeId, text }
-    if (process.entangled) this.excused.push(violation)
+    if (excused || process.entangled) this.excused.push(violation)
     else this.violations.push(violation)
   }
 }

@@ -27,6 +27,11 @@ export class RingIds {
     return this.#damages.length > 0
   }
 
+  /** Whether the disk of this node was damaged. */
+  hasForgotten(nodeId: number): boolean {
+    return this.#damages.some(damage => damage.nodeId === nodeId)
+  }
+
   forget(nodeId: number, remains: number): void {
     this.#damages.push({ nodeId, remains, processes: this.#processes.length })
   }

@@ -24,6 +24,8 @@ class Program {
   session: Session | undefined
   /** Cut off, because its node leaves or has ended. */
   ended = false
+  /** Its last request was to be tried again. */
+  refused = false
 
   constructor(host: SimHost, group: string) {
     this.host = host
@@ -81,8 +83,10 @@ export class ProgramWorkload implements Workload {
   }
 
   isDrained(): boolean {
-    for (const { session, alive } of this.#programs) {
-      if (session === undefined || session.over || !alive) continue
+    for (const { session, alive, refused } of this.#programs) {
+      if (!alive) continue
+      if (session === undefined && refused) return false
+      if (session === undefined || session.over) continue
       if (session.ending === 'leave' || !session.joined) return false
       if ((session.expected.get(session.pid) ?? 0) !== session.places.length) return false
     }
@@ -106,7 +110,8 @@ export class ProgramWorkload implements Workload {
       let nextMs = this.#context.prng.exponential(this.#context.plan.gapMs)
       if (program.host.state === 'running') {
         program.host.now = at
-        if (!this.#step(at, program)) nextMs = RETRY_MS
+        program.refused = !this.#step(at, program)
+        if (program.refused) nextMs = RETRY_MS
         program.host.touched()
       }
       this.#again(at, program, nextMs)
@@ -117,7 +122,8 @@ export class ProgramWorkload implements Workload {
   #step(now: number, program: Program): boolean {
     const { plan, prng } = this.#context
     const session = program.session
-    if (session === undefined) return this.#stopped || this.#join(now, program)
+    // A program that was refused until now has to get in, even though nothing more is to be sent.
+    if (session === undefined) return (this.#stopped && !program.refused) || this.#join(now, program)
     if (session.over) {
       program.connection?.close()
       program.connection = undefined
