@@ -28,6 +28,7 @@ import {
 import {
   LARGEST_CLUSTER,
   type ReplicaPlan,
+  type RestPlan,
   type Scenario,
   SHORT_TIMERS,
   type SlowPlan,
@@ -197,6 +198,7 @@ export function readScenario(value: unknown): Scenario {
       workload: readWorkload,
       settleMs: time,
       settleChanges: whole(0, U32_MAX),
+      rest: object<RestPlan>({ sinceMs: time, withinMs: time, changes: whole(0, U32_MAX) }),
       clockRates: list(number(SLOWEST_CLOCK, FASTEST_CLOCK), nodes, nodes),
       misconfigured: list(
         object<Misconfiguration>(
@@ -207,6 +209,6 @@ export function readScenario(value: unknown): Scenario {
         nodes,
       ),
     },
-    { clockRates: undefined, misconfigured: undefined },
+    { clockRates: undefined, misconfigured: undefined, rest: undefined },
   )(value, '')
 }

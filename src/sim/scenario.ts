@@ -83,6 +83,15 @@ export interface Scenario {
   /** L1: within this time after the end of the faults there is one ring, with at most so many installations per node. */
   readonly settleMs: number
   readonly settleChanges: number
+  /** L5: what is demanded while a fault lasts; nothing when absent. */
+  readonly rest?: RestPlan
+}
+
+/** From `sinceMs` to the end of the faults no host installs more than `changes` configurations, none after `withinMs`. */
+export interface RestPlan {
+  readonly sinceMs: number
+  readonly withinMs: number
+  readonly changes: number
 }
 
 export interface ScenarioOptions {

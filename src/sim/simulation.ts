@@ -99,6 +99,8 @@ export class Simulation implements FaultTarget, HostEvents {
   #unsettled = false
   /** Per host: regular configurations since the end of the faults. */
   readonly #changes: number[]
+  /** Per host: regular configurations that `rest` of the scenario counts. */
+  readonly #changesUnderFault: number[]
 
   constructor(scenario: Scenario, options: SimulationOptions) {
     this.scenario = scenario
@@ -114,6 +116,7 @@ export class Simulation implements FaultTarget, HostEvents {
       tokenLimits(scenario.nodeIds.map((_, index) => configurationOf(scenario, index).totem)),
     )
     this.#changes = scenario.nodeIds.map(() => 0)
+    this.#changesUnderFault = scenario.nodeIds.map(() => 0)
     this.hosts = scenario.nodeIds.map(
       (_, index) =>
         new SimHost(
@@ -506,12 +509,24 @@ export class Simulation implements FaultTarget, HostEvents {
     this.checker.configured(process, change)
     if (change.kind === 'transitional') return
     this.#lastInstallMs = this.now
+    if (this.faulty) this.#checkRest(host)
     checkHalfMessages(this.checker.model, this.#process(host), host.node!, change.members.length)
     if (!this.faulty) {
       this.#changes[host.index]!++
       this.#idShared ||= this.checker.model.sharesId
     }
     if (!this.#over) this.groups.installed(this.#process(host))
+  }
+
+  /** L5: under a fault that lasts, the cluster comes to rest. */
+  #checkRest(host: SimHost): void {
+    const { rest } = this.scenario
+    if (rest === undefined || this.now < rest.sinceMs) return
+    const changes = ++this.#changesUnderFault[host.index]!
+    if (changes > rest.changes) this.#fail('L5', host.nodeId, `${changes} configurations while the fault lasts`)
+    const late = this.now - rest.sinceMs
+    if (late > rest.withinMs)
+      this.#fail('L5', host.nodeId, `another configuration ${late.toFixed(0)} ms after the fault`)
   }
 
   // ---- looking at the whole ----------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ function scenarioOf(seed: number, nodes: number, cuts: readonly Cut[], gapMs: nu
     startMs: scenario.startMs.map(() => 0),
     faults: cuts.map(([from, to]) => ({ atMs, fault: { kind: 'cut', from, to, forMs: CUT_MS } })),
     faultEndMs: atMs + CUT_MS,
+    rest: { sinceMs: atMs, withinMs: MAX_ROUNDS * ROUND_MS, changes: MAX_CHANGES },
     settleMs: 6 * ROUND_MS,
     workload: { ...scenario.workload, gapMs, burst: 0, churn: 0, bigMessages: 0 },
   }
@@ -119,10 +120,6 @@ for (const nodes of [3, 5])
             const { result, nodes: seen } = run(scenarioOf(seed, nodes, cuts, gapMs))
             const story = `seed ${seed}: ${JSON.stringify(seen)}`
             assert.deepEqual(result.violations, [], story)
-            for (const { changes } of seen) {
-              assert.ok(changes.length <= MAX_CHANGES, story)
-              assert.ok((changes.at(-1) ?? 0) <= MAX_ROUNDS * ROUND_MS, story)
-            }
             assert.ok(membersAgree(seen), `a host has members that are elsewhere; ${story}`)
             const largest = Math.max(...seen.map(({ members }) => members.length))
             assert.ok(largest >= leastTogether(nodes, cuts), `the largest ring has ${largest} members; ${story}`)

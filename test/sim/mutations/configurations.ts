@@ -1,4 +1,4 @@
-// Mutations that break what is promised of configurations, C, and of their coming to rest, L1.
+// Mutations that break what is promised of configurations, C, and of their coming to rest, L1 and L5.
 
 import type { Mutation } from './mutation.js'
 
@@ -92,5 +92,23 @@ export const CONFIGURATIONS: readonly Mutation[] = [
     file: 'totem/single-ring',
     original: 'token.ring.seq = this.#highestRingSeq + 4;',
     replacement: 'token.ring.seq = this.#ring.seq + 4;',
+  },
+  {
+    property: 'L5',
+    words: 'everybody lets an absent node in again that it hears',
+    on: 'deaf',
+    within: 2,
+    file: 'totem/absent',
+    original: `if (why.kind === 'told') return !members.includes(why.by);`,
+    replacement: `if (why.kind === 'told') return true;`,
+  },
+  {
+    property: 'L5',
+    words: 'whoever does not answer counts as silent, not as deaf',
+    on: 'deaf',
+    within: 8,
+    file: 'totem/gather-sets',
+    original: `return deaf ? { kind: 'refuses', whom: [this.#self] } : SILENT`,
+    replacement: 'return SILENT',
   },
 ]

@@ -27,7 +27,7 @@ const TABLE: readonly Mutation[] = [...PACKETS, ...CONFIGURATIONS, ...GROUPS, ..
 
 /** Those that the laboratory checks. */
 const PROPERTIES =
-  'B1 B2 B3 B4 B5 B6 C1 C2 C3 C4 C5 C6 C7 D1 D2 D3 D4 D5 D6 D7 L1 L2 L3 L4 S1 S2 S3 S4 S5 T1 T2 T3 T4 T5 T6 T7'.split(
+  'B1 B2 B3 B4 B5 B6 C1 C2 C3 C4 C5 C6 C7 D1 D2 D3 D4 D5 D6 D7 L1 L2 L3 L4 L5 S1 S2 S3 S4 S5 T1 T2 T3 T4 T5 T6 T7'.split(
     ' ',
   )
 

@@ -144,4 +144,18 @@ function idle(seed: number): Scenario {
   return scenario(seed, 3, { engine: 'ring' })
 }
 
-export const SCENARIOS = { torn, groups, restless, leftBehind, parted, alone, idle }
+/** Three nodes, of which the second does not hear the first for forty rounds; the third hears both. */
+function deaf(seed: number): Scenario {
+  const roundMs = TIMERS.tokenTimeoutMs + TIMERS.consensusMs
+  const atMs = FIRST_FAULT_MS + seed
+  const forMs = 40 * roundMs
+  return scenario(seed, 3, {
+    engine: 'node',
+    faults: [{ atMs, fault: { kind: 'cut', from: 0, to: 1, forMs } }],
+    faultEndMs: atMs + forMs,
+    rest: { sinceMs: atMs, withinMs: 3 * roundMs, changes: 1 },
+    workload: { ...SILENCE, gapMs: 50 },
+  })
+}
+
+export const SCENARIOS = { torn, groups, restless, leftBehind, parted, alone, idle, deaf }
