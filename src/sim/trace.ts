@@ -46,9 +46,16 @@ export function formatStoryLine(now: number, nodeId: number, text: string): stri
 }
 
 /** One line about a run that failed; its seed is all that is needed to see it again. */
-export function formatFailure(result: { readonly seed: number; readonly violations: readonly Violation[] }): string {
+export function formatFailure(result: {
+  readonly seed: number
+  readonly violations: readonly Violation[]
+  /** False for a run that had no orderly end and needed none. */
+  readonly settled?: boolean
+}): string {
   const first = result.violations[0]
-  if (first === undefined) return `seed ${result.seed} passed`
+  if (first === undefined) {
+    return `seed ${result.seed} passed${result.settled === false ? ', without the orderly end that was not demanded' : ''}`
+  }
   const where = `${(first.time / 1000).toFixed(6)} s${first.nodeId === 0 ? '' : ` node ${first.nodeId}`}`
   return `seed ${result.seed} ${first.property} at ${where}: ${first.text}`
 }

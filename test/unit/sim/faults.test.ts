@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { describeFault, FAULT_NAMES, FAULT_SETS, type FaultKind, parseFaultNames } from '../../../src/sim/faults.js'
 import { configurationOf, generateScenario } from '../../../src/sim/scenario.js'
+import { formatFailure } from '../../../src/sim/trace.js'
 
 /** The seeds that every test run has. */
 const SEEDS = 500
@@ -62,6 +63,14 @@ describe('a slow clock', () => {
       const slowest = Math.min(1, ...clockRates!)
       assert.ok(Math.abs(rounds - 6 / slowest) < 0.01, `seed ${seed}`)
     }
+  })
+})
+
+describe('the line about a run', () => {
+  it('says when a run that passed had no end to look at', () => {
+    const line = (settled: boolean) => formatFailure({ seed: 7, violations: [], settled })
+    assert.equal(line(true), 'seed 7 passed')
+    assert.equal(line(false), 'seed 7 passed, without the orderly end that was not demanded')
   })
 })
 
