@@ -373,6 +373,7 @@ export class Attacker {
   #pick(kind: Kind): Captured | undefined {
     const recent = this.#captures.recent(kind)
     if (recent.length === 0) return undefined
+    if (this.#prng.chance(0.3)) return this.#captures.latest(kind)
     return this.#prng.pick(this.#prng.chance(0.7) ? recent : this.#captures.old(kind))
   }
 

@@ -51,11 +51,13 @@ const WRAPPED = 1
 class Shelf {
   readonly recent: Captured[] = []
   readonly old: Captured[] = []
+  latest: Captured | undefined
   #count = 0
 
   add(captured: Captured): void {
     if (this.#count % OLD_INTERVAL === 0) this.old[(this.#count / OLD_INTERVAL) % OLD] = captured
     this.recent[this.#count % RECENT] = captured
+    this.latest = captured
     this.#count++
   }
 }
@@ -80,6 +82,10 @@ export class Captures {
   note(from: number, to: number, buf: Uint8Array, off: number, len: number): void {
     const kind = this.#kindOf(buf, off, len)
     if (kind !== undefined) this.#shelves.get(kind)!.add({ bytes: buf.slice(off, off + len), from, to })
+  }
+
+  latest(kind: Kind): Captured | undefined {
+    return this.#shelves.get(kind)!.latest
   }
 
   recent(kind: Kind): readonly Captured[] {

@@ -96,7 +96,9 @@ export class Replicas {
 
   #members(listener: Listener): string {
     const entries = this.#ring.node(listener.index).cpg.iterate(CpgIteration.ALL)
-    return entries.map(({ group, nodeId, pid }) => `${nodeId}:${pid}:${group.join(',')}`).join(' ')
+    // As a set: groups of one process are listed in the order in which they became known.
+    const texts = entries.map(({ group, nodeId, pid }) => `${nodeId}:${pid}:${group.join(',')}`)
+    return texts.sort().join(' ')
   }
 
   #listen(index: number, pid: number): void {

@@ -37,7 +37,8 @@ import { Values } from './values.js'
 export const SMALLEST_RING = 2
 export const LARGEST_RING = 16
 
-export type Temper = 'garbage' | 'replay' | 'outsider' | 'payload' | 'insider'
+export const TEMPERS = ['garbage', 'replay', 'outsider', 'payload', 'insider'] as const
+export type Temper = (typeof TEMPERS)[number]
 
 /** The rounds of a cycle and their shares of its packets. */
 const SHARES: readonly (readonly [Temper, number])[] = [
@@ -57,8 +58,11 @@ export interface SessionOptions {
   readonly nodes?: number
   /** Only rounds of these kinds. */
   readonly tempers?: readonly Temper[]
-  /** Called between rounds, when the ring is quiet. */
-  readonly afterRound?: (session: FuzzSession) => void
+  /**
+   * Called after each cycle, when the ring is quiet and the judges have just begun anew: whatever there is more of than
+   * last time, the nodes hold. Returns what is wrong, if anything.
+   */
+  readonly afterCycle?: () => string | undefined
 }
 
 export interface FuzzFailure {
@@ -95,10 +99,17 @@ const POLL_MS = 20
 const EVENTS_PER_MS = 2000
 const EVENTS_PER_PACKET = 400
 const EVENTS_ANYWAY = 200_000
-/** A wave has so many packets on average. */
+/** A wave has so many packets on average, that many at once, with such pauses (on average, in virtual time). */
 const WAVE_PACKETS = 500
+const VOLLEYS = [1, 3, 10, 100]
+const GAPS_MS = [0.2, 1, 4]
+/** How often the attacker answers what it hears, and how soon: before it arrives, or just after. */
+const REACTIONS = 0.1
+const REACTION_MS = 0.5
+/** How often a wave begins with an honest node's asking for a new ring. */
+const REFORMATIONS = 0.4
 /** A wave ends here even if there was nothing to shoot with, or nobody to hit. */
-const VOLLEYS_MAX = 1000
+const VOLLEYS_MAX = 2 * WAVE_PACKETS
 
 class Failed extends Error {}
 
@@ -135,6 +146,8 @@ export class FuzzSession {
   #epochs = 0
   #broken: string | undefined
   #shot: Shot | undefined
+  /** What the attacker does when it hears a datagram. */
+  #reaction: (() => void) | undefined
   readonly #settleMs: number
 
   constructor(options: SessionOptions) {
@@ -152,7 +165,10 @@ export class FuzzSession {
     )
     const wires = [createGeneration3({ littleEndian: true }), createGeneration3({ littleEndian: false })] as const
     this.#captures = new Captures(createGeneration3())
-    this.ring.network.tap = (from, to, buf, off, len) => this.#captures.note(from, to, buf, off, len)
+    this.ring.network.tap = (from, to, buf, off, len) => {
+      this.#captures.note(from, to, buf, off, len)
+      this.#reaction?.()
+    }
     const values = new Values(prng, wires[0], this.#captures, plan.nodeIds)
     this.#values = values
     const pids = () => 1000 + prng.int(40)
@@ -177,6 +193,10 @@ export class FuzzSession {
         const cycle = Math.min(left, CYCLE_PACKETS)
         this.#cycle(cycle)
         left -= cycle
+        if (this.#workload !== undefined) this.#endPrograms()
+        this.#beginEpoch()
+        const objection = this.#options.afterCycle?.()
+        if (objection !== undefined) this.#fail(objection)
       }
     } catch (error) {
       if (!(error instanceof Error)) throw error
@@ -248,7 +268,6 @@ export class FuzzSession {
     ring.endFaults()
     this.#settle(this.#settleMs + this.#farMs(packets))
     this.#bounds()
-    this.#options.afterRound?.(this)
   }
 
   /** One member puts forged payloads into the total order. */
@@ -273,7 +292,6 @@ export class FuzzSession {
     this.#checkEpoch()
     replicas.close()
     this.#bounds()
-    this.#options.afterRound?.(this)
     this.#beginEpoch()
   }
 
@@ -295,7 +313,6 @@ export class FuzzSession {
     summary.disagreeingPackets += local.disagreements.packets
     summary.disagreeingMoves += local.disagreements.moves
     this.#local = undefined
-    this.#options.afterRound?.(this)
     this.#beginEpoch()
   }
 
@@ -304,7 +321,7 @@ export class FuzzSession {
     const { ring } = this
     this.#noteInstallations()
     this.#epoch = new Epoch()
-    ring.hosts[this.#prng.int(ring.hosts.length)]!.interfaceChanged(ring.now)
+    this.#reform()
     this.#settle(this.#settleMs)
     for (const host of ring.hosts) {
       if (!this.#epoch.has(host)) this.#fail(`C5 node ${host.nodeId} has not installed a new configuration`)
@@ -391,18 +408,24 @@ export class FuzzSession {
     while (left > 0) {
       this.#attacker.choose()
       const wave = Math.min(left, 1 + prng.int(2 * WAVE_PACKETS))
+      if (this.#temper === 'insider' && prng.chance(REFORMATIONS)) this.#reform()
       this.#wave(wave, shoot)
       left -= wave
       this.#run(this.ring.now + prng.pick([0, 5, 100, 600]) * prng.float())
     }
   }
 
+  #reform(): void {
+    const { ring } = this
+    ring.hosts[this.#prng.int(ring.hosts.length)]!.interfaceChanged(ring.now)
+  }
+
   /** `shoot` returns how many packets that was; 0 when there was nothing to shoot with. */
   #wave(packets: number, shoot: () => number): void {
     const { ring } = this
     const prng = this.#prng
-    const volley = Math.ceil(packets / prng.pick([1, 10, 50, 200]))
-    const gapMs = prng.pick([0.05, 0.5, 2])
+    const volley = prng.pick(VOLLEYS)
+    const gapMs = prng.pick(GAPS_MS)
     let left = packets
     let volleys = 0
     const next = () => {
@@ -410,8 +433,15 @@ export class FuzzSession {
       for (let i = 0; i < volley && left > 0; i++) left -= shoot()
       if (left > 0) ring.queue.pushAction(ring.now + prng.exponential(gapMs), next)
     }
+    this.#reaction = () => {
+      if (left > 0 && prng.chance(REACTIONS)) ring.queue.pushAction(ring.now + prng.float() * REACTION_MS, react)
+    }
+    const react = () => {
+      for (let i = prng.int(4); i > 0 && left > 0; i--) left -= shoot()
+    }
     next()
     while (left > 0) this.#run(ring.now + POLL_MS, EVENTS_PER_PACKET * packets)
+    this.#reaction = undefined
   }
 
   #make(temper: Temper, settled: boolean): Shot | undefined {
