@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type FuzzFailure, FuzzSession, type Temper } from '../sim/fuzz/session.js'
 import { LABELS, OUTCOMES, Summary } from '../sim/fuzz/summary.js'
+import type { WireGeneration } from '../wire/generation.js'
 
 export interface FuzzOptions {
   readonly seed: number
@@ -14,6 +15,8 @@ export interface FuzzOptions {
   readonly minutes: number
   /** Only these rounds; all when undefined. */
   readonly tempers?: readonly Temper[] | undefined
+  /** The wire of the nodes; tests bring broken ones. */
+  readonly wire?: (littleEndian: boolean) => WireGeneration
 }
 
 /** A session has at most this many packets: enough for growth to show, few enough to be repeated in a minute. */
@@ -31,7 +34,8 @@ export interface FuzzOutcome {
   readonly realMs: number
 }
 
-export function fuzz(options: FuzzOptions, print: (line: string) => void): FuzzOutcome {
+/** `print` takes a line for each failure, `tell` one now and then about how far it is. */
+export function fuzz(options: FuzzOptions, print: (line: string) => void, tell: (line: string) => void): FuzzOutcome {
   const began = Date.now()
   const summary = new Summary()
   const failures: FuzzFailure[] = []
@@ -46,6 +50,7 @@ export function fuzz(options: FuzzOptions, print: (line: string) => void): FuzzO
       packets,
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
       ...(options.tempers === undefined ? {} : { tempers: options.tempers }),
+      ...(options.wire === undefined ? {} : { wire: options.wire }),
       afterCycle: ringGrowth(),
     })
     const result = session.run()
@@ -54,23 +59,23 @@ export function fuzz(options: FuzzOptions, print: (line: string) => void): FuzzO
       failures.push(result.failure)
       print(formatFuzzFailure(result.failure, packets, options))
     }
+    heldLast = held()
+    if (heldFirst === 0) heldFirst = heldLast
     if (Date.now() - told > PROGRESS_INTERVAL_MS) {
       told = Date.now()
       const perSecond = Math.round(summary.packets / ((told - began) / 1000))
-      process.stderr.write(
+      tell(
         `${summary.packets} of ${options.packets} packets, ${failures.length} failures, ${perSecond}/s, ` +
-          `${megabytes(heldLast)} held\n`,
+          `${megabytes(heldLast)} held`,
       )
     }
-    heldLast = held()
-    if (heldFirst === 0) heldFirst = heldLast
   }
   return { summary, failures, heldFirst, heldLast, realMs: Date.now() - began }
 }
 
 /** The command: runs, prints the summary, and returns the exit status. */
 export function runFuzz(options: FuzzOptions, print: (line: string) => void): number {
-  const outcome = fuzz(options, print)
+  const outcome = fuzz(options, print, line => process.stderr.write(`${line}\n`))
   for (const line of describeOutcome(outcome)) print(line)
   const grown = outcome.heldLast - outcome.heldFirst
   if (grown > GROWTH_MAX) print(`L4 the process has grown by ${megabytes(grown)}`)

@@ -2,11 +2,10 @@
 // a way to hand any node any bytes. In: a plan, a referee who is told everything that nodes tell. Out: what the ring
 // did. Must not know: who attacks, how, and what is right.
 
-import type { LogLevel, Subsystem } from '../../log/types.js'
 import { ClusterNode } from '../../node/node.js'
 import type { TotemParameters } from '../../totem/parameters.js'
 import type { ConfigurationChange, RingIdentity, TotemObserver } from '../../totem/types.js'
-import { createGeneration3 } from '../../wire/generation3.js'
+import type { WireGeneration } from '../../wire/generation.js'
 import { EventQueue } from '../event-queue.js'
 import { carryOut, type Fault, type FaultTarget } from '../faults.js'
 import { type HostEvents, SimHost } from '../host.js'
@@ -73,7 +72,7 @@ export class FuzzRing implements HostEvents, FaultTarget {
   /** Everything that observers of nodes have been told, counted. */
   observed = 0
   lastInstallMs = 0
-  /** Ring sequence number of the oldest ring that some running host stands in. */
+  /** Per host: the configuration installed last, and its ring's sequence number, which outlives the node. */
   readonly #standings: Standing[]
   readonly #ringSeqs: number[]
   readonly #referee: () => Referee
@@ -82,7 +81,12 @@ export class FuzzRing implements HostEvents, FaultTarget {
   readonly #nodes: (ClusterNode | undefined)[] = []
 
   /** `referee` is asked for each time; `broken` hears of what no node may do at any time. */
-  constructor(plan: RingPlan, referee: () => Referee, broken: (text: string) => void) {
+  constructor(
+    plan: RingPlan,
+    wire: (littleEndian: boolean) => WireGeneration,
+    referee: () => Referee,
+    broken: (text: string) => void,
+  ) {
     this.plan = plan
     this.#referee = referee
     this.#broken = broken
@@ -95,7 +99,7 @@ export class FuzzRing implements HostEvents, FaultTarget {
         nodeId,
         memberNodeIds: plan.nodeIds,
         totem: plan.totem,
-        wire: createGeneration3({ littleEndian: !plan.bigEndian[index] }),
+        wire: wire(!plan.bigEndian[index]),
       }
       const prng = new Prng(plan.seed, `host ${index}`)
       return new SimHost(index, plan.nodeIds, config, this.#factory(index), this.network, prng, this)
@@ -230,7 +234,7 @@ export class FuzzRing implements HostEvents, FaultTarget {
     this.#referee().ended(host)
   }
 
-  log(_host: SimHost, _level: LogLevel, _subsystem: Subsystem, _message: string): void {}
+  log(): void {}
 
   persisted(): void {}
 

@@ -13,9 +13,10 @@
 //                                                                   next configuration on all checkers again
 //   all        no exception, nothing written into datagrams, no endless loop, queues and stores within their bounds
 
-import { MESSAGE_SIZE_MAX } from '../../pg/reassembly.js'
+import { ASSEMBLY_SIZE_MAX } from '../../pg/reassembly.js'
 import type { TotemParameters } from '../../totem/parameters.js'
-import { PROCESSOR_COUNT_MAX } from '../../wire/generation.js'
+import { SORT_QUEUE_SIZE } from '../../totem/sort-queue.js'
+import type { WireGeneration } from '../../wire/generation.js'
 import { createGeneration3 } from '../../wire/generation3.js'
 import { GroupChecker } from '../checker/groups.js'
 import type { SimHost } from '../host.js'
@@ -58,6 +59,8 @@ export interface SessionOptions {
   readonly nodes?: number
   /** Only rounds of these kinds. */
   readonly tempers?: readonly Temper[]
+  /** The wire of the nodes; tests bring broken ones. */
+  readonly wire?: (littleEndian: boolean) => WireGeneration
   /**
    * Called after each cycle, when the ring is quiet and the judges have just begun anew: whatever there is more of than
    * last time, the nodes hold. Returns what is wrong, if anything.
@@ -156,15 +159,17 @@ export class FuzzSession {
     this.#prng = prng
     const plan = choosePlan(options, prng)
     this.#settleMs = SETTLE_ROUNDS * (plan.totem.tokenTimeoutMs + plan.totem.consensusMs)
+    const wire = (littleEndian: boolean) => createGeneration3({ littleEndian })
     this.ring = new FuzzRing(
       plan,
+      options.wire ?? wire,
       () => this.#referee,
       text => {
         this.#broken ??= text
       },
     )
-    const wires = [createGeneration3({ littleEndian: true }), createGeneration3({ littleEndian: false })] as const
-    this.#captures = new Captures(createGeneration3())
+    const wires = [wire(true), wire(false)] as const
+    this.#captures = new Captures(wire(true))
     this.ring.network.tap = (from, to, buf, off, len) => {
       this.#captures.note(from, to, buf, off, len)
       this.#reaction?.()
@@ -583,17 +588,18 @@ export class FuzzSession {
     }
   }
 
-  /** What nodes hold on to, in a quiet ring. */
+  /** L4: what nodes hold on to, in a quiet ring. */
   #bounds(): void {
-    for (const host of this.ring.hosts) {
-      const node = this.ring.node(host.index)
-      const held = node.executive.groups.heldBytes
-      if (held > 2 * this.ring.hosts.length * 2 * MESSAGE_SIZE_MAX) {
-        this.#fail(`L4 node ${host.nodeId} holds ${held} bytes of half messages`)
-      }
-      const waiting = node.ring.queueSize - node.ring.available()
-      if (waiting > node.ring.queueSize) this.#fail(`L4 node ${host.nodeId} has ${waiting} frames waiting`)
-      if (node.ring.members.length > PROCESSOR_COUNT_MAX) this.#fail(`L4 node ${host.nodeId} has too many members`)
+    const { hosts } = this.ring
+    for (const { index, nodeId } of hosts) {
+      const { executive, ring } = this.ring.node(index)
+      // A half message of each member, in each of the two phases.
+      const held = executive.groups.heldBytes
+      if (held > 2 * hosts.length * ASSEMBLY_SIZE_MAX)
+        this.#fail(`L4 node ${nodeId} holds ${held} bytes of half messages`)
+      // Two sort queues, the wrappers to be sent, two send queues.
+      const frames = ring.pool.freeCount
+      if (frames > 3 * SORT_QUEUE_SIZE + 2 * ring.queueSize) this.#fail(`L4 node ${nodeId} has made ${frames} frames`)
     }
   }
 
