@@ -2,11 +2,11 @@
 // have to hear the same events in the same order, and their nodes must know the same members, whatever the messages
 // say. In: the ring. Out: what differs, as text. Must not know: what is forged.
 
+import { hashBytes } from '../../recorder/payload-hash.js'
 import { CpgIteration } from '../../services/cpg/iteration.js'
 import type { CpgConnection } from '../../services/cpg/types.js'
 import { CsError } from '../../services/errors.js'
 import type { Prng } from '../prng.js'
-import { hashBytes } from '../trace.js'
 import type { FuzzRing } from './ring.js'
 
 const RETRY_MS = 15

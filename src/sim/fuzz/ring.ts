@@ -3,6 +3,7 @@
 // did. Must not know: who attacks, how, and what is right.
 
 import { ClusterNode } from '../../node/node.js'
+import { hashBytes } from '../../recorder/payload-hash.js'
 import type { TotemParameters } from '../../totem/parameters.js'
 import type { ConfigurationChange, RingIdentity, TotemObserver } from '../../totem/types.js'
 import type { WireGeneration } from '../../wire/generation.js'
@@ -12,7 +13,6 @@ import { type HostEvents, SimHost } from '../host.js'
 import { type Datagram, Network, type NetworkConditions } from '../network.js'
 import { Prng } from '../prng.js'
 import type { SimNodeConfig, SimNodeFactory } from '../sim-node.js'
-import { hashBytes } from '../trace.js'
 import { EVERYBODY } from './captures.js'
 
 /** What a ring under attack consists of, as plain data. */

@@ -33,7 +33,7 @@ import { PayloadForge } from './payload.js'
 import { Replicas } from './replicas.js'
 import { FuzzRing, type Referee, type RingPlan } from './ring.js'
 import { type Outcome, Summary } from './summary.js'
-import { Values } from './values.js'
+import { STRANGERS, Values } from './values.js'
 
 export const SMALLEST_RING = 2
 export const LARGEST_RING = 16
@@ -635,8 +635,7 @@ function choosePlan(options: SessionOptions, prng: Prng): RingPlan {
   const size = options.nodes ?? 3 + prng.int(3)
   const large = prng.chance(0.3)
   const ids = new Set<number>()
-  // Below the ids of strangers.
-  while (ids.size < size) ids.add(large ? 1 + prng.int(0x6fffffff) : ids.size + 1)
+  while (ids.size < size) ids.add(large ? 1 + prng.int(STRANGERS - 1) : ids.size + 1)
   const mixed = prng.chance(0.3)
   return {
     seed: options.seed,

@@ -34,7 +34,8 @@ const EDGES: readonly number[] = [
   0xffffffff,
 ]
 /** Node ids that no member has begin here. */
-const STRANGERS = 0x70000000
+export const STRANGERS = 0x70000000
+/** So many of them come again and again. */
 const STRANGER_COUNT = 600
 
 export class Values {
@@ -62,7 +63,9 @@ export class Values {
 
   /** Never 0, which is nobody. */
   strangerId(): number {
-    return this.prng.chance(0.9) ? STRANGERS + this.prng.int(STRANGER_COUNT) : 0xffffffff - this.prng.int(3)
+    const kind = this.prng.float()
+    if (kind < 0.5) return STRANGERS + this.prng.int(STRANGER_COUNT)
+    return kind < 0.9 ? (STRANGERS + this.prng.int(0x90000000)) >>> 0 : 0xffffffff - this.prng.int(3)
   }
 
   nodeId(): number {
