@@ -3,9 +3,8 @@
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type FuzzFailure, FuzzSession, type Temper } from '../sim/fuzz/session.js'
+import { type FuzzFailure, FuzzSession, type SessionOptions, type Temper } from '../sim/fuzz/session.js'
 import { LABELS, OUTCOMES, Summary } from '../sim/fuzz/summary.js'
-import type { WireGeneration } from '../wire/generation.js'
 
 export interface FuzzOptions {
   readonly seed: number
@@ -16,7 +15,7 @@ export interface FuzzOptions {
   /** Only these rounds; all when undefined. */
   readonly tempers?: readonly Temper[] | undefined
   /** The wire of the nodes; tests bring broken ones. */
-  readonly wire?: (littleEndian: boolean) => WireGeneration
+  readonly wire?: SessionOptions['wire']
 }
 
 /** A session has at most this many packets: enough for growth to show, few enough to be repeated in a minute. */
