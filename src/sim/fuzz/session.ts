@@ -88,6 +88,8 @@ export interface SessionResult {
  */
 const FAR_RING_MS = 100
 const FAR_RINGS = 0.1
+/** Forged joins can make members wait for each other for so many rounds (the patience of the single ring). */
+const PATIENCE_ROUNDS = 64
 /** Visits with an unchanged aru until FAILED TO RECEIVE; the default of 2500 is 20 s of a loaded ring. */
 const FAIL_RECV_VISITS = 100
 /** Time that those visits take at most in the rings here. */
@@ -104,6 +106,10 @@ const EVENTS_PER_PACKET = 400
 const EVENTS_ANYWAY = 200_000
 /** A wave has so many packets on average, that many at once, with such pauses (on average, in virtual time). */
 const WAVE_PACKETS = 500
+/** Half of the waves are a few packets only: what those do is not undone by the next. */
+const SHORT_WAVE_PACKETS = 10
+/** How often the ring has to settle before the next wave. */
+const SETTLED_WAVES = 0.3
 const VOLLEYS = [1, 3, 10, 100]
 const GAPS_MS = [0.2, 1, 4]
 /** How often the attacker answers what it hears, and how soon: before it arrives, or just after. */
@@ -145,12 +151,17 @@ export class FuzzSession {
   #local: LocalReferee | undefined
   #workload: ProgramWorkload | undefined
   #round = 0
+  /** Of this round. */
+  #packets = 0
   #temper: Temper | 'begin' = 'begin'
   #epochs = 0
   #broken: string | undefined
   #shot: Shot | undefined
   /** What the attacker does when it hears a datagram. */
   #reaction: (() => void) | undefined
+  /** The time that a loss of the token and the agreement after it take. */
+  readonly #roundMs: number
+  /** The bound of L1. */
   readonly #settleMs: number
 
   constructor(options: SessionOptions) {
@@ -158,7 +169,8 @@ export class FuzzSession {
     const prng = new Prng(options.seed, 'fuzz')
     this.#prng = prng
     const plan = choosePlan(options, prng)
-    this.#settleMs = SETTLE_ROUNDS * (plan.totem.tokenTimeoutMs + plan.totem.consensusMs)
+    this.#roundMs = plan.totem.tokenTimeoutMs + plan.totem.consensusMs
+    this.#settleMs = SETTLE_ROUNDS * this.#roundMs
     const wire = (littleEndian: boolean) => createGeneration3({ littleEndian })
     this.ring = new FuzzRing(
       plan,
@@ -248,17 +260,18 @@ export class FuzzSession {
     }
   }
 
-  #enterRound(temper: Temper): void {
+  #enterRound(temper: Temper, packets: number): void {
     this.#round++
     this.#temper = temper
     this.summary.rounds++
+    this.#packets = packets
     this.#values.farRings = (temper === 'outsider' || temper === 'insider') && this.#prng.chance(FAR_RINGS)
   }
 
   /** A round that all checkers look at, with programs. */
   #judged(temper: Temper, packets: number): void {
     if (this.#workload === undefined) this.#beginPrograms()
-    this.#enterRound(temper)
+    this.#enterRound(temper, packets)
     const { ring } = this
     if (temper === 'garbage') {
       const installed = ring.lastInstallMs
@@ -270,15 +283,14 @@ export class FuzzSession {
       if (this.#prng.chance(0.5)) this.#disturb()
       this.#attack(temper, packets)
     }
-    ring.endFaults()
-    this.#settle(this.#settleMs + this.#farMs(packets))
+    this.#recover()
     this.#bounds()
   }
 
   /** One member puts forged payloads into the total order. */
   #payloadRound(packets: number): void {
     this.#endPrograms()
-    this.#enterRound('payload')
+    this.#enterRound('payload', packets)
     const { ring } = this
     this.#epoch.packetsOnly = true
     const hostile = this.#prng.int(ring.hosts.length)
@@ -303,7 +315,7 @@ export class FuzzSession {
   /** Everything is forged; then the members find together again, and keep all properties from the next ring on. */
   #insiderRound(packets: number): void {
     this.#endPrograms()
-    this.#enterRound('insider')
+    this.#enterRound('insider', packets)
     const { ring, summary } = this
     const local = new LocalReferee()
     this.#local = local
@@ -311,8 +323,7 @@ export class FuzzSession {
     for (const host of ring.hosts) workload.hostStarted(ring.now, host)
     if (this.#prng.chance(0.5)) this.#disturb()
     this.#attack('insider', packets)
-    ring.endFaults()
-    this.#settle(this.#settleMs + FAIL_RECV_MS + this.#farMs(packets))
+    this.#recover()
     workload.close(ring.now)
     this.#bounds()
     summary.disagreeingPackets += local.disagreements.packets
@@ -412,11 +423,12 @@ export class FuzzSession {
     let left = packets
     while (left > 0) {
       this.#attacker.choose()
-      const wave = Math.min(left, 1 + prng.int(2 * WAVE_PACKETS))
+      const wave = Math.min(left, 1 + prng.int(prng.chance(0.5) ? SHORT_WAVE_PACKETS : 2 * WAVE_PACKETS))
       if (this.#temper === 'insider' && prng.chance(REFORMATIONS)) this.#reform()
       this.#wave(wave, shoot)
       left -= wave
-      this.#run(this.ring.now + prng.pick([0, 5, 100, 600]) * prng.float())
+      if (this.#temper !== 'garbage' && this.#temper !== 'payload' && prng.chance(SETTLED_WAVES)) this.#recover()
+      else this.#run(this.ring.now + prng.pick([0, 5, 100, 600]) * prng.float())
     }
   }
 
@@ -536,8 +548,18 @@ export class FuzzSession {
     }
   }
 
-  #farMs(packets: number): number {
-    return this.#values.farRings ? FAR_RING_MS * packets : 0
+  /** All disturbances end; the members find together. */
+  #recover(): void {
+    const { ring } = this
+    ring.endFaults()
+    const before = ring.now
+    let withinMs = this.#settleMs
+    if (this.#temper !== 'garbage') withinMs += PATIENCE_ROUNDS * this.#roundMs
+    if (this.#temper === 'insider') withinMs += FAIL_RECV_MS
+    if (this.#values.farRings) withinMs += FAR_RING_MS * this.#packets
+    this.#settle(withinMs)
+    this.summary.settles++
+    if (ring.lastInstallMs - before > this.#settleMs) this.summary.lateSettles++
   }
 
   // ---- judging ---------------------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ export class Summary {
   disagreeingPackets = 0
   disagreeingMoves = 0
   packets = 0
+  /** Times that the ring had to settle, and how often it took longer than L1 allows after faults. */
+  settles = 0
+  lateSettles = 0
   rounds = 0
   sessions = 0
   virtualMs = 0
@@ -56,6 +59,8 @@ export class Summary {
     this.disagreeingPackets += other.disagreeingPackets
     this.disagreeingMoves += other.disagreeingMoves
     this.packets += other.packets
+    this.settles += other.settles
+    this.lateSettles += other.lateSettles
     this.rounds += other.rounds
     this.sessions += other.sessions
     this.virtualMs += other.virtualMs
