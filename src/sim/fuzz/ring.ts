@@ -45,9 +45,10 @@ class TappedNetwork extends Network {
     super.unicast(now, from, to, buf, off, len)
   }
 
-  override multicast(now: number, from: number, buf: Uint8Array, off: number, len: number): void {
+  override multicast(...args: Parameters<Network['multicast']>): void {
+    const [, from, , buf, off, len] = args
     this.tap(from, EVERYBODY, buf, off, len)
-    super.multicast(now, from, buf, off, len)
+    super.multicast(...args)
   }
 }
 
@@ -222,6 +223,8 @@ export class FuzzRing implements HostEvents, FaultTarget {
   // ---- what hosts and faults tell ----------------------------------------------------------------------------------
 
   tell(): void {}
+
+  diskDamaged(): void {}
 
   started(host: SimHost): void {
     this.#referee().started(host)

@@ -109,7 +109,7 @@ const WAVE_PACKETS = 500
 /** Half of the waves are a few packets only: what those do is not undone by the next. */
 const SHORT_WAVE_PACKETS = 10
 /** How often the ring has to settle before the next wave. */
-const SETTLED_WAVES = 0.3
+const SETTLED_WAVES = 0.15
 const VOLLEYS = [1, 3, 10, 100]
 const GAPS_MS = [0.2, 1, 4]
 /** How often the attacker answers what it hears, and how soon: before it arrives, or just after. */
@@ -328,6 +328,7 @@ export class FuzzSession {
     this.#bounds()
     summary.disagreeingPackets += local.disagreements.packets
     summary.disagreeingMoves += local.disagreements.moves
+    summary.exclusions += local.disagreements.exclusions
     this.#local = undefined
     this.#beginEpoch()
   }
