@@ -108,8 +108,7 @@ export function describeOutcome({ summary, failures, heldFirst, heldLast, realMs
       `${services.groups} of unknown groups, ${services.sync} of the barrier, ${services.table} by the table of services, ` +
       `${services.cpg} by groups`,
     `settled ${summary.settles} times, ${summary.lateSettles} of them later than after faults`,
-    `forged into disagreement: ${summary.disagreeingPackets} packets, ${summary.disagreeingMoves} moves, ` +
-      `${summary.exclusions} transitional configurations without the node itself`,
+    `forged into disagreement: ${summary.disagreeingPackets} packets, ${summary.disagreeingMoves} moves`,
     `${summary.packets} packets in ${summary.sessions} sessions and ${summary.rounds} rounds, ` +
       `${(summary.virtualMs / 1000).toFixed(0)} s of virtual time, ${summary.events} events, ${(realMs / 1000).toFixed(0)} s; ` +
       `${megabytes(heldFirst)} held after the first session, ${megabytes(heldLast)} at the end; ${failures.length} failures`,

@@ -1,11 +1,10 @@
 // The judge where forgeries of the ring's own messages are about: holds every node to what it owes whatever it is fed,
 // looking at one node at a time, and counts, without judging, how often nodes did not agree.
 //
-// Held: C1 (a node is in its own regular configurations), C3 (ring numbers grow), C4 (a transitional configuration before every
+// Held: C1 (a node is in its own configurations), C3 (ring numbers grow), C4 (a transitional configuration before every
 // regular one, named after it, of members of both), B2, D5 and D7 (packets in the order of their numbers, none twice, and
-// in a regular configuration none left out). Counted: two packets delivered under one number of one ring (D4),
-// members of one transitional configuration that delivered different numbers of packets (D2), and transitional
-// configurations without the node itself (C1).
+// in a regular configuration none left out). Counted: two packets delivered under one number of one ring (D4), and
+// members of one transitional configuration that delivered different numbers of packets (D2).
 
 import type { ConfigurationChange, RingIdentity } from '../../totem/types.js'
 import type { SimHost } from '../host.js'
@@ -38,16 +37,11 @@ export interface Disagreements {
   packets: number
   /** Moves with another number of deliveries than a companion had made. */
   moves: number
-  /**
-   * Transitional configurations without the node itself: a commit token whose second rotation was forged has another
-   * entry of this node than the one it filled in.
-   */
-  exclusions: number
 }
 
 export class LocalReferee implements Referee {
   readonly violations: string[] = []
-  readonly disagreements: Disagreements = { packets: 0, moves: 0, exclusions: 0 }
+  readonly disagreements: Disagreements = { packets: 0, moves: 0 }
   readonly #seen = new Map<SimHost, Seen>()
   readonly #rings = new Map<string, RingMemory>()
 
@@ -62,10 +56,7 @@ export class LocalReferee implements Referee {
   configured(host: SimHost, change: ConfigurationChange): void {
     const { nodeId } = host
     const seen = this.#seen.get(host)
-    if (!change.members.includes(nodeId)) {
-      if (change.kind === 'regular') this.#fail('C1', host, `regular configuration ${name(change.ring)} without itself`)
-      else this.disagreements.exclusions++
-    }
+    if (!change.members.includes(nodeId)) this.#fail('C1', host, `${change.kind} configuration without itself`)
     if (change.kind === 'transitional') {
       if (seen?.passing !== undefined) this.#fail('C4', host, 'two transitional configurations in a row')
       if (seen !== undefined) {

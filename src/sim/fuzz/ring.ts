@@ -224,6 +224,10 @@ export class FuzzRing implements HostEvents, FaultTarget {
 
   tell(): void {}
 
+  paused(): void {}
+
+  resumed(): void {}
+
   diskDamaged(): void {}
 
   started(host: SimHost): void {

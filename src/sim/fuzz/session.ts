@@ -328,7 +328,6 @@ export class FuzzSession {
     this.#bounds()
     summary.disagreeingPackets += local.disagreements.packets
     summary.disagreeingMoves += local.disagreements.moves
-    summary.exclusions += local.disagreements.exclusions
     this.#local = undefined
     this.#beginEpoch()
   }

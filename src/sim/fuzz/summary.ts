@@ -27,7 +27,6 @@ export class Summary {
   readonly services = { packets: 0, messages: 0, groups: 0, sync: 0, table: 0, cpg: 0 }
   disagreeingPackets = 0
   disagreeingMoves = 0
-  exclusions = 0
   packets = 0
   /** Times that the ring had to settle, and how often it took longer than L1 allows after faults. */
   settles = 0
@@ -59,7 +58,6 @@ export class Summary {
     }
     this.disagreeingPackets += other.disagreeingPackets
     this.disagreeingMoves += other.disagreeingMoves
-    this.exclusions += other.exclusions
     this.packets += other.packets
     this.settles += other.settles
     this.lateSettles += other.lateSettles
