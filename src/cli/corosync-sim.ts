@@ -3,7 +3,8 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { FAULT_NAMES, FAULT_SETS, type FaultName, parseFaultNames } from '../sim/faults.js'
-import { LARGEST_RING, SMALLEST_RING, TEMPERS } from '../sim/fuzz/session.js'
+import { LARGEST_RING, SMALLEST_RING } from '../sim/fuzz/plan.js'
+import { TEMPERS } from '../sim/fuzz/session.js'
 import {
   generateScenario,
   LARGEST_CLUSTER,

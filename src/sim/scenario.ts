@@ -19,8 +19,6 @@ export type Engine = 'node' | 'ring'
 
 export interface WorkloadPlan {
   readonly groups: number
-  /** Names of groups begin with this, where it is given. */
-  readonly groupPrefix?: string
   readonly programsPerNode: number
   /** Mean pause of one program between two sends. */
   readonly gapMs: number

@@ -586,3 +586,10 @@ export class Attacker {
 function isMcast(kind: Kind): boolean {
   return kind === 'mcast' || kind === 'mcast (wrapper)'
 }
+
+/** A datagram for a reader; the beginning of a long one. */
+export function hexOf({ buf, len }: Shot): string {
+  let text = ''
+  for (let i = 0; i < Math.min(len, 1500); i++) text += buf[i]!.toString(16).padStart(2, '0')
+  return len > 1500 ? `${text}... (${len} bytes)` : text
+}

@@ -7,6 +7,7 @@
 // members of one transitional configuration that delivered different numbers of packets (D2).
 
 import type { ConfigurationChange, RingIdentity } from '../../totem/types.js'
+import { GroupChecker } from '../checker/groups.js'
 import type { SimHost } from '../host.js'
 import type { Referee } from './ring.js'
 
@@ -146,4 +147,15 @@ export class LocalReferee implements Referee {
 
 function name(ring: RingIdentity): string {
   return `${ring.nodeId}.${ring.seq.toString(16)}`
+}
+
+/** Group checks are off, programs go on: nobody looks at what they are told. */
+export class DeafGroups extends GroupChecker {
+  override delivered(): void {}
+  override ringChanged(): void {}
+  override beginReplica(): void {}
+  override membershipChanged(...[receiver, change]: Parameters<GroupChecker['membershipChanged']>): void {
+    if (change.joined.some(joined => joined.pid === receiver.pid)) receiver.joined = true
+    if (change.left.some(left => left.pid === receiver.pid)) receiver.over = true
+  }
 }

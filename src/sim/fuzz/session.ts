@@ -14,29 +14,27 @@
 //   all        no exception, nothing written into datagrams, no endless loop, queues and stores within their bounds
 
 import { ASSEMBLY_SIZE_MAX } from '../../pg/reassembly.js'
-import type { TotemParameters } from '../../totem/parameters.js'
 import { SORT_QUEUE_SIZE } from '../../totem/sort-queue.js'
 import type { WireGeneration } from '../../wire/generation.js'
 import { createGeneration3 } from '../../wire/generation3.js'
-import { GroupChecker } from '../checker/groups.js'
+import type { GroupChecker } from '../checker/groups.js'
+import { ReplicaChecker } from '../checker/replicas.js'
 import type { SimHost } from '../host.js'
-import { QUIET_NETWORK } from '../network.js'
 import { Prng } from '../prng.js'
-import { NEAR_WRAP, SETTLE_ROUNDS, SHORT_TIMERS } from '../scenario.js'
+import { SETTLE_ROUNDS } from '../scenario.js'
 import { TraceHash } from '../trace.js'
 import { ProgramWorkload } from '../workload/programs.js'
-import { Attacker, type Label, type Shot } from './attacker.js'
+import { Attacker, hexOf, type Label, type Shot } from './attacker.js'
 import { Captures, EVERYBODY } from './captures.js'
 import { Epoch } from './epoch.js'
-import { LocalReferee } from './local.js'
+import { DeafGroups, LocalReferee } from './local.js'
 import { PayloadForge } from './payload.js'
+import { choosePlan } from './plan.js'
 import { Replicas } from './replicas.js'
-import { FuzzRing, type Referee, type RingPlan } from './ring.js'
+import { FuzzRing, type Referee } from './ring.js'
 import { type Outcome, Summary } from './summary.js'
-import { STRANGERS, Values } from './values.js'
-
-export const SMALLEST_RING = 2
-export const LARGEST_RING = 16
+import { Values } from './values.js'
+import { Wave } from './wave.js'
 
 export const TEMPERS = ['garbage', 'replay', 'outsider', 'payload', 'insider'] as const
 export type Temper = (typeof TEMPERS)[number]
@@ -90,8 +88,6 @@ const FAR_RING_MS = 100
 const FAR_RINGS = 0.1
 /** Forged joins can make members wait for each other for so many rounds (the patience of the single ring). */
 const PATIENCE_ROUNDS = 64
-/** Visits with an unchanged aru until FAILED TO RECEIVE; the default of 2500 is 20 s of a loaded ring. */
-const FAIL_RECV_VISITS = 100
 /** Time that those visits take at most in the rings here. */
 const FAIL_RECV_MS = 1000
 const STABLE_TOKENS = 2.5
@@ -104,38 +100,16 @@ const POLL_MS = 20
 const EVENTS_PER_MS = 2000
 const EVENTS_PER_PACKET = 400
 const EVENTS_ANYWAY = 200_000
-/** A wave has so many packets on average, that many at once, with such pauses (on average, in virtual time). */
+/** A wave has so many packets on average. */
 const WAVE_PACKETS = 500
 /** Half of the waves are a few packets only: what those do is not undone by the next. */
 const SHORT_WAVE_PACKETS = 10
 /** How often the ring has to settle before the next wave. */
 const SETTLED_WAVES = 0.15
-const VOLLEYS = [1, 3, 10, 100]
-const GAPS_MS = [0.2, 1, 4]
-/** How often the attacker answers what it hears, and how soon: before it arrives, or just after. */
-const REACTIONS = 0.1
-const REACTION_MS = 0.5
 /** How often a wave begins with an honest node's asking for a new ring. */
 const REFORMATIONS = 0.4
-/** A wave ends here even if there was nothing to shoot with, or nobody to hit. */
-const VOLLEYS_MAX = 2 * WAVE_PACKETS
 
 class Failed extends Error {}
-
-/** Group checks are off, programs go on: nobody looks at what they are told. */
-class DeafGroups extends GroupChecker {
-  override delivered(): void {}
-  override ringChanged(): void {}
-  override beginReplica(): void {}
-  override membershipChanged(...[receiver, change]: Parameters<GroupChecker['membershipChanged']>): void {
-    if (change.joined.some(joined => joined.pid === receiver.pid)) receiver.joined = true
-    if (change.left.some(left => left.pid === receiver.pid)) receiver.over = true
-  }
-}
-
-export function fuzzTimers(): TotemParameters {
-  return { ...SHORT_TIMERS, failRecvConst: FAIL_RECV_VISITS }
-}
 
 export class FuzzSession {
   readonly ring: FuzzRing
@@ -146,6 +120,7 @@ export class FuzzSession {
   readonly #values: Values
   readonly #attacker: Attacker
   readonly #payloads: PayloadForge
+  readonly #wave: Wave
   readonly #groupNames: Uint8Array[] = [new TextEncoder().encode('group-0')]
   #epoch = new Epoch()
   #local: LocalReferee | undefined
@@ -157,8 +132,6 @@ export class FuzzSession {
   #epochs = 0
   #broken: string | undefined
   #shot: Shot | undefined
-  /** What the attacker does when it hears a datagram. */
-  #reaction: (() => void) | undefined
   /** The time that a loss of the token and the agreement after it take. */
   readonly #roundMs: number
   /** The bound of L1. */
@@ -168,7 +141,7 @@ export class FuzzSession {
     this.#options = options
     const prng = new Prng(options.seed, 'fuzz')
     this.#prng = prng
-    const plan = choosePlan(options, prng)
+    const plan = choosePlan(options.seed, options.nodes, prng)
     this.#roundMs = plan.totem.tokenTimeoutMs + plan.totem.consensusMs
     this.#settleMs = SETTLE_ROUNDS * this.#roundMs
     const wire = (littleEndian: boolean) => createGeneration3({ littleEndian })
@@ -184,8 +157,9 @@ export class FuzzSession {
     this.#captures = new Captures(wire(true))
     this.ring.network.tap = (from, to, buf, off, len) => {
       this.#captures.note(from, to, buf, off, len)
-      this.#reaction?.()
+      this.#wave.heard()
     }
+    this.#wave = new Wave(this.ring, prng, (until, packets) => this.#run(until, EVENTS_PER_PACKET * packets))
     const values = new Values(prng, wires[0], this.#captures, plan.nodeIds)
     this.#values = values
     const pids = () => 1000 + prng.int(40)
@@ -223,7 +197,7 @@ export class FuzzSession {
         round: this.#round,
         temper: this.#temper,
         text: error instanceof Failed ? error.message : (error.stack ?? error.message),
-        ...(shot === undefined ? {} : { datagram: hex(shot) }),
+        ...(shot === undefined ? {} : { datagram: hexOf(shot) }),
       }
     }
     this.summary.sessions = 1
@@ -380,7 +354,6 @@ export class FuzzSession {
     return new ProgramWorkload({
       plan: {
         groups: 1 + this.#prng.int(2),
-        groupPrefix,
         programsPerNode: 1,
         gapMs: this.#prng.pick([10, 30, 100]),
         burst: 0.02,
@@ -388,10 +361,12 @@ export class FuzzSession {
         churn: this.#prng.pick([0, 0.02]),
         bigMessages: 0,
       },
+      groupPrefix,
       hosts: this.ring.hosts,
       queue: this.ring.queue,
       prng: new Prng(this.#options.seed, `workload ${this.#epochs}`),
       groups,
+      replicas: new ReplicaChecker(epoch.checker.model),
       hash: new TraceHash(),
       processOf: host => (judged ? epoch.processOf(host) : STRANGER),
       fail: (property, host, text) => {
@@ -425,7 +400,7 @@ export class FuzzSession {
       this.#attacker.choose()
       const wave = Math.min(left, 1 + prng.int(prng.chance(0.5) ? SHORT_WAVE_PACKETS : 2 * WAVE_PACKETS))
       if (this.#temper === 'insider' && prng.chance(REFORMATIONS)) this.#reform()
-      this.#wave(wave, shoot)
+      this.#wave.roll(wave, shoot)
       left -= wave
       if (this.#temper !== 'garbage' && this.#temper !== 'payload' && prng.chance(SETTLED_WAVES)) this.#recover()
       else this.#run(this.ring.now + prng.pick([0, 5, 100, 600]) * prng.float())
@@ -435,30 +410,6 @@ export class FuzzSession {
   #reform(): void {
     const { ring } = this
     ring.hosts[this.#prng.int(ring.hosts.length)]!.interfaceChanged(ring.now)
-  }
-
-  /** `shoot` returns how many packets that was; 0 when there was nothing to shoot with. */
-  #wave(packets: number, shoot: () => number): void {
-    const { ring } = this
-    const prng = this.#prng
-    const volley = prng.pick(VOLLEYS)
-    const gapMs = prng.pick(GAPS_MS)
-    let left = packets
-    let volleys = 0
-    const next = () => {
-      if (++volleys > VOLLEYS_MAX) left = 0
-      for (let i = 0; i < volley && left > 0; i++) left -= shoot()
-      if (left > 0) ring.queue.pushAction(ring.now + prng.exponential(gapMs), next)
-    }
-    this.#reaction = () => {
-      if (left > 0 && prng.chance(REACTIONS)) ring.queue.pushAction(ring.now + prng.float() * REACTION_MS, react)
-    }
-    const react = () => {
-      for (let i = prng.int(4); i > 0 && left > 0; i--) left -= shoot()
-    }
-    next()
-    while (left > 0) this.#run(ring.now + POLL_MS, EVENTS_PER_PACKET * packets)
-    this.#reaction = undefined
   }
 
   #make(temper: Temper, settled: boolean): Shot | undefined {
@@ -652,25 +603,3 @@ const STRANGER = (() => {
   const epoch = new Epoch()
   return epoch.checker.model.processes[epoch.checker.start(0)]!
 })()
-
-function choosePlan(options: SessionOptions, prng: Prng): RingPlan {
-  const size = options.nodes ?? 3 + prng.int(3)
-  const large = prng.chance(0.3)
-  const ids = new Set<number>()
-  while (ids.size < size) ids.add(large ? 1 + prng.int(STRANGERS - 1) : ids.size + 1)
-  const mixed = prng.chance(0.3)
-  return {
-    seed: options.seed,
-    nodeIds: [...ids],
-    bigEndian: Array.from({ length: size }, () => mixed && prng.chance(0.5)),
-    totem: fuzzTimers(),
-    firstSeq: prng.chance(0.3) ? NEAR_WRAP : 0,
-    conditions: { ...QUIET_NETWORK },
-  }
-}
-
-function hex({ buf, len }: Shot): string {
-  let text = ''
-  for (let i = 0; i < Math.min(len, 1500); i++) text += buf[i]!.toString(16).padStart(2, '0')
-  return len > 1500 ? `${text}... (${len} bytes)` : text
-}

@@ -104,7 +104,7 @@ export class ProgramWorkload implements Workload {
   }
 
   #groupName(group: number): string {
-    return `${this.#context.plan.groupPrefix ?? 'group-'}${group}`
+    return `${this.#context.groupPrefix ?? 'group-'}${group}`
   }
 
   #endPrograms(host: SimHost, how: 'closed' | 'node'): void {
