@@ -3,6 +3,8 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { FAULT_NAMES, FAULT_SETS, type FaultName, parseFaultNames } from '../sim/faults.js'
+import { LARGEST_RING, SMALLEST_RING } from '../sim/fuzz/plan.js'
+import { TEMPERS } from '../sim/fuzz/session.js'
 import {
   generateScenario,
   LARGEST_CLUSTER,
@@ -13,6 +15,7 @@ import {
 import type { StoryDetail } from '../sim/story.js'
 import { runCampaign } from './campaign.js'
 import { check } from './check.js'
+import { type FuzzOptions, runFuzz } from './fuzz.js'
 import { LEAST_LOAD_BYTES, MOST_LOAD_BYTES, MOST_LOAD_PER_SECOND, record } from './record.js'
 import { replay } from './replay.js'
 import { loadScenario, ScenarioFileError } from './scenario-file.js'
@@ -22,11 +25,13 @@ import { UsageError } from './usage-error.js'
 const DEFAULT_STATE_FILE = '.campaign/state.json'
 const DEFAULT_LAST_SEED = 100_000
 const DEFAULT_SHRINK_MINUTES = 10
+const DEFAULT_PACKETS = 1_000_000
 const DEFAULT_LOAD_BYTES = 1000
 
 const USAGE = `usage: corosync-sim run [--seeds A..B] [options]     run scenarios, one line per failure
        corosync-sim replay SEED [options]           tell what happens in one
        corosync-sim shrink SEED [options]           find a smaller scenario that fails alike
+       corosync-sim fuzz [--packets N] [options]    attack a ring with forged packets
        corosync-sim check TRACE...                  judge recordings of real rings
        corosync-sim record --group G --out FILE     record a group of this host's daemon, as a member of it
 
@@ -50,6 +55,12 @@ options of replay:
 options of shrink:
   --minutes M         stop after M minutes (${DEFAULT_SHRINK_MINUTES})
   --out FILE          write the smallest scenario found to FILE
+options of fuzz:
+  --packets N         stop after so many (${DEFAULT_PACKETS})
+  --seed S            of the first session (1); each further one takes the next
+  --nodes N           size of the ring (${SMALLEST_RING} to ${LARGEST_RING}; chosen by the seed)
+  --rounds LIST       only these: ${TEMPERS.join(', ')}
+  --minutes M         begin no session after M minutes
 options of record, which ends in order on TERM and INT, and stops sending on USR2:
   --load N            send N messages a second (none)
   --bytes M           of up to M bytes each (1000)
@@ -76,6 +87,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function dispatch(argv: readonly string[]): Promise<number> {
+  if (argv[0] === 'fuzz' && !argv.includes('--help') && !argv.includes('-h')) {
+    return runFuzz(fuzzOptions(argv.slice(1)), line => process.stdout.write(`${line}\n`))
+  }
   const { values, positionals } = readArguments(argv)
   const [command, ...rest] = positionals
   if (values.help || command === 'help') {
@@ -212,6 +226,34 @@ function scenarioOptions(values: { nodes?: string; faults?: string; engine?: str
     options.engine = values.engine
   }
   return options
+}
+
+/** The options of fuzz are its own: --packets is a number here. */
+function fuzzOptions(args: readonly string[]): FuzzOptions {
+  const values = readFuzzArguments(args)
+  return {
+    packets: values.packets === undefined ? DEFAULT_PACKETS : whole('--packets', values.packets, 1, 1e12),
+    seed: values.seed === undefined ? 1 : whole('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
+    nodes: values.nodes === undefined ? undefined : whole('--nodes', values.nodes, SMALLEST_RING, LARGEST_RING),
+    minutes: values.minutes === undefined ? Number.POSITIVE_INFINITY : positive('--minutes', values.minutes),
+    tempers: values.rounds?.split(',').map(word => {
+      const temper = TEMPERS.find(name => name === word.trim())
+      if (temper === undefined) throw new UsageError(`--rounds ${values.rounds}: there is no round '${word}'`)
+      return temper
+    }),
+  }
+}
+
+function readFuzzArguments(args: readonly string[]) {
+  try {
+    const text = { type: 'string' } as const
+    return parseArgs({
+      args: [...args],
+      options: { packets: text, seed: text, nodes: text, rounds: text, minutes: text },
+    }).values
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
 }
 
 function range(name: string, text: string): [number, number] {

@@ -136,11 +136,11 @@ export function defaultTimers(nodes: number): TotemParameters {
  * the others up can form and leave rings of their own several times within milliseconds, before their failed lists
  * are gone. Rounds are counted on the slowest clock.
  */
-const SETTLE_ROUNDS = 6
+export const SETTLE_ROUNDS = 6
 const SETTLE_CHANGES = 10
 
 /** Rings that begin here wrap after 512 packets (spec: totem 5). */
-const NEAR_WRAP = 0xfffffe00
+export const NEAR_WRAP = 0xfffffe00
 
 const CLUSTER_SIZES = [1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5, 6, 7, 8, 9, 12, 16]
 

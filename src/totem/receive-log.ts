@@ -142,8 +142,11 @@ export class ReceiveLog {
     return this.#wire.readMcast(buf, at, length, this.#inner) && sameRingId(this.#inner.ring, this.#oldRing)
   }
 
-  /** Moves recovered messages of the old ring into its queue; returns the highest sequence number there may be. */
-  unwrap(): number {
+  /**
+   * Moves recovered messages of the old ring into its queue, those that `isOrigin` takes for members' own; returns the
+   * highest sequence number there may be.
+   */
+  unwrap(isOrigin: (header: McastHeader) => boolean): number {
     let oldHigh = this.snapshotHigh
     const span = (this.aru - this.#firstSeq) >>> 0
     for (let i = 1; i <= span; i++) {
@@ -151,7 +154,7 @@ export class ReceiveLog {
       if (wrapper === null || !wrapper.wrapper) continue
       if (!this.#openWrapped(wrapper.buf, wrapper.off, wrapper.len)) continue
       const { seq } = this.#inner
-      if (!this.#regular.inRange(seq) || this.#regular.has(seq)) continue
+      if (!this.#regular.inRange(seq) || this.#regular.has(seq) || !isOrigin(this.#inner)) continue
       const off = wrapper.off + this.#headerLength
       const len = wrapper.len - this.#headerLength
       this.#store(this.#regular, this.#inner, this.#wire.header.foreign, wrapper.buf, off, len)

@@ -741,7 +741,7 @@ export class SingleRing {
     this.#sets.clearConsensus()
     this.#snapshotTaken = false
 
-    const oldHigh = this.#log.unwrap()
+    const oldHigh = this.#log.unwrap(inner => this.#isOrigin(inner, this.#members))
     this.#log.deliverContiguous(oldHigh, previous)
 
     const transitional = this.#recovery.transitionalMembers
@@ -1020,8 +1020,17 @@ export class SingleRing {
       this.#drop()
       return
     }
+    if (!this.#isOrigin(mcast, wrapper ? this.#newMembers : this.#members)) {
+      this.#drop()
+      return
+    }
     this.#log.add(mcast, this.#wire.header.foreign, buf, off, len)
     if (this.#state === 'operational') this.#log.deliverContiguous(this.#log.high, null)
+  }
+
+  /** Messages of a ring are its members', each in its own name: what says otherwise is forged (B4). */
+  #isOrigin(mcast: McastHeader, members: readonly Processor[]): boolean {
+    return members.includes(mcast.systemFrom) && this.#wire.nodeIdOf(mcast.systemFrom) === mcast.nodeId
   }
 
   #foreignMcast(mcast: McastHeader): void {

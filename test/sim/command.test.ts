@@ -54,12 +54,35 @@ describe('corosync-sim run', () => {
       ['replay', '1', '--nodes', '2', '--html', join(folder, 'missing', 'run.html')],
       ['run', '--html', 'run.html'],
       ['repeat', '1'],
+      ['fuzz', '--packets', '0'],
+      ['fuzz', '--packets', 'many'],
+      ['fuzz', '--nodes', '1'],
+      ['fuzz', '--nodes', '3..5'],
+      ['fuzz', '--rounds', 'garbage,rubbish'],
+      ['fuzz', '3'],
       [],
     ]) {
       const { status, stderr } = command(...args)
       assert.equal(status, 2, args.join(' '))
       assert.match(stderr, /^corosync-sim: /)
     }
+  })
+})
+
+describe('corosync-sim fuzz', () => {
+  it('attacks a ring and counts by message type', () => {
+    const { status, stdout, stderr } = command('fuzz', '--packets', '6000', '--seed', '5', '--nodes', '3')
+    assert.equal(status, 0, stdout + stderr)
+    assert.match(stdout, /^datagrams +sent +refused +dropped +unmoved +acted$/m)
+    assert.match(stdout, /^orf_token( +\d+){5}$/m)
+    assert.match(stdout, /^cpg +\d+$/m)
+    assert.match(stdout, /packets in 1 sessions and 5 rounds, .* 0 failures\n$/)
+  })
+
+  it('runs only the rounds that are named', () => {
+    const { status, stdout } = command('fuzz', '--packets', '2000', '--rounds', 'garbage')
+    assert.equal(status, 0, stdout)
+    assert.match(stdout, /packets in 1 sessions and 1 rounds/)
   })
 })
 

@@ -59,7 +59,7 @@ export class ProgramWorkload implements Workload {
   hostStarted(now: number, host: SimHost): void {
     const { plan, prng } = this.#context
     for (let i = 0; i < plan.programsPerNode; i++) {
-      const program = new Program(host, `group-${prng.int(plan.groups)}`)
+      const program = new Program(host, this.#groupName(prng.int(plan.groups)))
       this.#programs.push(program)
       this.#again(now, program, prng.exponential(plan.gapMs))
     }
@@ -75,7 +75,7 @@ export class ProgramWorkload implements Workload {
 
   settled(now: number): void {
     this.#churn = false
-    for (let i = 0; i < this.#context.plan.groups; i++) this.#beginReplica(now, `group-${i}`)
+    for (let i = 0; i < this.#context.plan.groups; i++) this.#beginReplica(now, this.#groupName(i))
   }
 
   stop(): void {
@@ -94,6 +94,22 @@ export class ProgramWorkload implements Workload {
   }
 
   finish(): void {}
+
+  /** Every program ends and lets go of its connection; nothing is heard from any of them afterwards. */
+  close(now: number): void {
+    for (const program of this.#programs) {
+      program.ended = true
+      if (program.host.state === 'down') continue
+      program.host.now = now
+      program.connection?.close()
+      program.host.touched()
+    }
+    this.#programs = []
+  }
+
+  #groupName(group: number): string {
+    return `${this.#context.groupPrefix ?? 'group-'}${group}`
+  }
 
   #endPrograms(host: SimHost, how: 'closed' | 'node'): void {
     for (const program of this.#programs) {

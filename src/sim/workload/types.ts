@@ -11,6 +11,8 @@ import type { TraceHash } from '../trace.js'
 
 export interface WorkloadContext {
   readonly plan: WorkloadPlan
+  /** Names of groups begin with this instead of `group-`, where one workload follows another on the same nodes. */
+  readonly groupPrefix?: string
   readonly hosts: readonly SimHost[]
   readonly queue: EventQueue
   readonly prng: Prng

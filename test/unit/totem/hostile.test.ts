@@ -2,7 +2,7 @@
 // not stay behind: the ring goes on, or forms again within its timeouts, and counts on.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createJoin, createOrfToken, type Join } from '../../../src/wire/generation.js'
+import { createJoin, createMcastHeader, createOrfToken, type Join } from '../../../src/wire/generation.js'
 import { createGeneration3 } from '../../../src/wire/generation3.js'
 import { type Member, RingNetwork } from '../../support/ring-network.js'
 
@@ -132,6 +132,42 @@ describe('leaves of strangers', () => {
     network.run(3000)
     assertWhole(network, members, 'after it')
   })
+})
+
+describe('a multicast of this ring', () => {
+  function mcast(
+    members: readonly Member[],
+    nodeId: number,
+    systemFrom: number,
+    seq: number,
+    text: string,
+  ): Uint8Array {
+    const { ring } = members[0]!.ring
+    const header = { ...createMcastHeader(), nodeId, systemFrom, seq, ring: { rep: ring.nodeId, seq: ring.seq } }
+    const bytes = new Uint8Array(wire.mcastHeaderLength + text.length)
+    wire.writeMcast(header, bytes, 0)
+    bytes.set(Buffer.from(text), wire.mcastHeaderLength)
+    return bytes
+  }
+
+  for (const [text, nodeId, systemFrom] of [
+    ['a stranger', 9, 9],
+    ['a stranger in the header', 9, 2],
+    ['a stranger as its source', 2, 9],
+    ['two members at once', 2, 3],
+  ] as const) {
+    it(`in the name of ${text} is dropped`, () => {
+      const { network, members } = form([1, 2, 3])
+      const dropped = members.map(member => member.ring.stats.rx_msg_dropped)
+      for (let seq = 1; seq < 20; seq++) network.inject(mcast(members, nodeId, systemFrom, seq, 'forged'))
+      network.run(100)
+      for (const [i, member] of members.entries()) {
+        assert.equal(member.ring.stats.rx_msg_dropped - dropped[i]!, 19)
+        assert.ok(!member.story.some(line => line.endsWith('forged')))
+      }
+      assertWhole(network, members, 'after it')
+    })
+  }
 })
 
 describe('a token', () => {
