@@ -53,12 +53,12 @@ export const PACKETS: readonly Mutation[] = [
   },
   {
     property: 'B4',
-    words: 'packets of another ring with the same sequence number are taken in',
+    words: 'a packet is said to be of the node that its header is for',
     on: 'torn',
-    within: 4,
-    file: 'totem/single-ring',
-    original: 'if (!sameRingId(mcast.ring, this.#ring)) {',
-    replacement: 'if (mcast.ring.seq !== this.#ring.seq) {',
+    within: 2,
+    file: 'totem/receive-log',
+    original: 'frame.originNodeId = header.nodeId;',
+    replacement: 'frame.originNodeId = header.targetNodeId;',
   },
   {
     property: 'B5',
