@@ -146,6 +146,8 @@ export class SingleRing {
   #lastSeq = 0
   /** The ring's sequence number when the token last left here. */
   #leftWithSeq = 0
+  /** Visits in a row in which RECOVERY did not move; hold cancels of those who wait to send do not count as movement. */
+  #stalledVisits = 0
   #seqUnchanged = 0
   #held = false
   #aruUnchanged = 0
@@ -701,6 +703,7 @@ export class SingleRing {
     this.#lastAru = this.#firstSeq
     this.#lastSeq = this.#firstSeq
     this.#leftWithSeq = this.#firstSeq
+    this.#stalledVisits = 0
     this.#aruUnchanged = 0
     this.#seqUnchanged = 0
     this.#startToken()
@@ -863,7 +866,8 @@ export class SingleRing {
     }
     this.#flow.account(token, retransmitted + sent)
     this.#log.advanceAru()
-    if (seqLess(this.#log.aru, token.aru) || token.aruAddr === this.#nodeId || token.aruAddr === 0) {
+    // Whoever has lowered the aru raises it again; if that was nobody of this ring, a forged token stays for ever.
+    if (seqLess(this.#log.aru, token.aru) || token.aruAddr === this.#nodeId || !this.#isMember(token.aruAddr)) {
       token.aru = this.#log.aru
       token.aruAddr = token.aru === token.seq ? 0 : this.#nodeId
     }
@@ -877,13 +881,14 @@ export class SingleRing {
       return
     }
 
-    if (
+    const stalled =
       this.#state === 'recovery' &&
       token.retransFlag !== 0 &&
       token.aruAddr === 0 &&
       this.#retransQueue.length === 0 &&
-      this.#seqUnchanged > STALLED_RECOVERY_VISITS
-    ) {
+      token.seq === this.#leftWithSeq
+    this.#stalledVisits = stalled ? this.#stalledVisits + 1 : 0
+    if (this.#stalledVisits > STALLED_RECOVERY_VISITS) {
       this.#log.abandonRecovery()
       this.#enterGather('tokenLostInRecovery')
       return
@@ -917,6 +922,13 @@ export class SingleRing {
     // Behind the token: a slow receiver here must not slow the ring.
     if (this.#state === 'operational') this.#log.deliverContiguous(this.#log.high, null)
     this.#upper.tokenSent()
+  }
+
+  /** Of the ring whose token goes round. */
+  #isMember(nodeId: number): boolean {
+    const members = this.#state === 'recovery' ? this.#newMembers : this.#members
+    for (const member of members) if (this.#wire.nodeIdOf(member) === nodeId) return true
+    return false
   }
 
   /** Messages of mine that wait for the token in this state. */

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { createJoin, createMcastHeader, createOrfToken, type Join } from '../../../src/wire/generation.js'
 import { createGeneration3 } from '../../../src/wire/generation3.js'
 import { type Member, RingNetwork } from '../../support/ring-network.js'
+import { Traffic } from '../../support/ring-traffic.js'
 
 const wire = createGeneration3()
 
@@ -170,6 +171,15 @@ describe('a multicast of this ring', () => {
   }
 })
 
+/** Every datagram may be replaced on its way; `pass` decides as before which arrive. */
+function withForgery(pass: RingNetwork['pass'], forge: (datagram: Uint8Array) => Uint8Array): RingNetwork['pass'] {
+  return (from, to, bytes) => {
+    const forged = forge(bytes)
+    if (forged !== bytes) bytes.set(forged)
+    return pass(from, to, bytes)
+  }
+}
+
 describe('a token', () => {
   it('whose sequence number goes back is not taken for the ring’s', () => {
     const { network, members } = form([1, 2, 3])
@@ -194,6 +204,51 @@ describe('a token', () => {
     }
     assertWhole(network, members, 'after it')
   })
+
+  it('whose aru was lowered by nobody in the ring does not keep it from letting messages go', () => {
+    const { network, members } = form([1, 2, 3])
+    for (let i = 0; i < 30; i++) members[i % 3]!.send(`m${i}`)
+    network.run(500)
+    const { ring } = members[0]!.ring
+    const token = { ...createOrfToken(), nodeId: 1, seq: 30, tokenSeq: 0x10000, aru: 3, aruAddr: 9 }
+    Object.assign(token.ring, { rep: ring.nodeId, seq: ring.seq })
+    const arus: number[] = []
+    const traffic = new Traffic(network)
+    const bytes = new Uint8Array(wire.maxTokenLength)
+    network.inject(bytes.subarray(0, wire.writeToken(token, bytes, 0)), 2)
+    for (let i = 0; i < 100; i++) members[i % 3]!.send(`n${i}`)
+    network.run(2000)
+    for (const { message } of traffic.tokens) if (message.tokenSeq >= 0x10000) arus.push(message.aru)
+    assert.ok(arus.length > 0)
+    assert.equal(arus.at(-1), traffic.tokens.at(-1)!.message.seq)
+    assertWhole(network, members, 'after it')
+  })
+
+  for (const aruAddr of [0, 9]) {
+    it(`that says in RECOVERY (${aruAddr}) that old messages are to come does not go round for ever`, () => {
+      const { network, members } = form([1, 2, 3])
+      const traffic = new Traffic(network)
+      let forged = false
+      network.pass = withForgery(network.pass, datagram => {
+        if (forged || datagram[3] !== 0 || members[1]!.ring.state !== 'recovery') return datagram
+        forged = true
+        const token = createOrfToken()
+        wire.open(datagram, 0, datagram.length)
+        wire.readToken(datagram, 0, datagram.length, token)
+        Object.assign(token, { retransFlag: 77, aruAddr })
+        const bytes = new Uint8Array(wire.maxTokenLength)
+        return bytes.subarray(0, wire.writeToken(token, bytes, 0))
+      })
+      members[1]!.ring.interfaceChanged(network.now)
+      // Somebody wants to send all the time.
+      for (let i = 0; i < 100; i++) {
+        for (const member of members) member.ring.requestToken()
+        network.run(50)
+      }
+      assert.ok(forged && traffic.tokens.length > 0)
+      assertWhole(network, members, 'after it')
+    })
+  }
 
   it('full of requests that nobody can serve does not stop repair', () => {
     const { network, members } = form([1, 2, 3])
