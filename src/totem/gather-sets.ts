@@ -37,6 +37,8 @@ export class GatherSets {
   /** In this round: who sent a join, and who sent something else when it should have answered mine. */
   readonly #answering = new Set<Processor>()
   readonly #unanswering = new Set<Processor>()
+  /** Once between two ends of the consensus timer. */
+  #startedAgain = false
 
   constructor(self: Processor) {
     this.#self = self
@@ -95,6 +97,7 @@ export class GatherSets {
 
   /** Whoever has not agreed in time is held for failed; returns them. */
   failSilent(): Processor[] {
+    this.#startedAgain = false
     const silent: Processor[] = []
     for (const processor of this.proc) {
       if (!this.#consensus.has(processor) && !this.failed.has(processor)) silent.push(processor)
@@ -119,10 +122,30 @@ export class GatherSets {
     return this.#hasRoom(atMost, procList, failedList, [systemFrom])
   }
 
+  /**
+   * Two whose sets do not fit into one message cannot agree, and most of what they name is nobody: who names more begins
+   * again from its own ring. False when the sender of the join is the one to do so, or when even that gives no room.
+   */
+  startAgainFor(join: Join, oldMembers: readonly Processor[]): boolean {
+    if (this.#startedAgain) return false
+    const mine = this.#named([])
+    const theirs = new Set([...join.procList, ...join.failedList])
+    if (mine.size < theirs.size || (mine.size === theirs.size && this.#self < join.systemFrom)) return false
+    if (new Set([...theirs, ...oldMembers, this.#self, join.systemFrom]).size > PROCESSOR_COUNT_MAX) return false
+    this.#startedAgain = true
+    this.onlySelf()
+    for (const member of oldMembers) this.proc.add(member)
+    return true
+  }
+
+  #named(more: readonly Processor[]): Set<Processor> {
+    return new Set([...this.proc, ...this.failed, ...more])
+  }
+
   /** `atMost`: an easy bound of how many there are together, which nearly always answers. */
   #hasRoom(atMost: number, ...more: (readonly Processor[])[]): boolean {
     if (atMost <= PROCESSOR_COUNT_MAX) return true
-    return new Set([...this.proc, ...this.failed, ...more.flat()]).size <= PROCESSOR_COUNT_MAX
+    return this.#named(more.flat()).size <= PROCESSOR_COUNT_MAX
   }
 
   /**

@@ -62,6 +62,11 @@ const STALLED_RECOVERY_VISITS = 100
 const CALLS_PER_ROUND = 4
 /** Rounds after which whoever is absent is let in whatever the grounds were: with three nodes' defaults eight minutes. */
 const PATIENCE_ROUNDS = 64
+/**
+ * Joins that are sent in the time in which an outsider's refusal is not believed again. The answer to a refusal comes with
+ * the next join, so it has to be a few.
+ */
+const WARY_JOINS = 4
 /** Times GATHER may follow GATHER for want of consensus before people are told. */
 const CONTINUOUS_GATHER_MAX = 3
 /** Events without content that come with every idle rotation. */
@@ -465,7 +470,7 @@ export class SingleRing {
 
   #processJoin(join: Join): void {
     this.#noteLeave(join)
-    if (!this.#sets.hasRoomFor(join)) return
+    if (!this.#sets.hasRoomFor(join) && !this.#sets.startAgainFor(join, this.#members)) return
     const effect = this.#absorb(join)
     if (effect === 'merged') {
       // Who is held for failed says what that means for others at its next join only: they believe the first of two that
@@ -496,7 +501,7 @@ export class SingleRing {
     const wasFailed = failed.has(sender)
     const wary = this.#now < (this.#waryUntil.get(sender) ?? Number.NEGATIVE_INFINITY)
     const effect = this.#sets.absorb(join, this.#members, wary)
-    if (!wasFailed && failed.has(sender)) this.#waryUntil.set(sender, this.#now + this.#parameters.joinMs)
+    if (!wasFailed && failed.has(sender)) this.#waryUntil.set(sender, this.#now + WARY_JOINS * this.#parameters.joinMs)
     if (failed.size > known) {
       const because = join.leave ? 'leaves' : join.failedList.includes(this.#self) ? 'holdsMe' : 'names'
       const nodeIds = this.#nodeIds([...failed].slice(known))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { GatherSets } from '../../../src/totem/gather-sets.js'
-import { createJoin, type Join } from '../../../src/wire/generation.js'
+import { createJoin, type Join, PROCESSOR_COUNT_MAX } from '../../../src/wire/generation.js'
 
 function join(systemFrom: number, procList: number[], failedList: number[], ringSeq = 8): Join {
   return { ...createJoin(), nodeId: systemFrom, systemFrom, procList, failedList, ringSeq }
@@ -155,5 +155,51 @@ describe('an outsider that holds me for failed', () => {
     assert.deepEqual([...sets.failed], [])
     assert.equal(sets.absorb(join(2, [1, 2, 3], [1]), OLD_MEMBERS, true), 'merged')
     assert.deepEqual([...sets.failed], [2])
+  })
+})
+
+describe('two whose sets do not fit into one message', () => {
+  const strangers = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index)
+
+  function naming(count: number): GatherSets {
+    const sets = gathering()
+    for (const stranger of strangers(1000, count)) sets.proc.add(stranger)
+    return sets
+  }
+
+  it('agree in the end: the one who names more begins again from its own ring', () => {
+    const sets = naming(300)
+    const fewer = join(3, [1, 2, 3, ...strangers(2000, 200)], [])
+    assert.ok(!sets.hasRoomFor(fewer))
+    assert.ok(sets.startAgainFor(fewer, OLD_MEMBERS))
+    assert.deepEqual([...sets.proc], OLD_MEMBERS)
+    assert.equal(sets.absorb(fewer, OLD_MEMBERS, false), 'merged')
+    assert.equal(sets.proc.size, 203)
+  })
+
+  it('do not both begin again', () => {
+    const mine = [1, 2, 3, ...strangers(1000, 300)]
+    const theirs = [1, 2, 3, ...strangers(2000, 300)]
+    const sets = naming(300)
+    assert.ok(!sets.startAgainFor(join(3, theirs, []), OLD_MEMBERS))
+    const other = new GatherSets(3)
+    for (const processor of theirs) other.proc.add(processor)
+    assert.ok(other.startAgainFor(join(1, mine, []), [3]))
+  })
+
+  it('do it once until the consensus timer ends', () => {
+    const sets = naming(300)
+    const fewer = join(3, [1, 2, 3, ...strangers(2000, 200)], [])
+    assert.ok(sets.startAgainFor(fewer, OLD_MEMBERS))
+    for (const stranger of strangers(3000, 380)) sets.proc.add(stranger)
+    assert.ok(!sets.startAgainFor(fewer, OLD_MEMBERS))
+    sets.failSilent()
+    assert.ok(sets.startAgainFor(fewer, OLD_MEMBERS))
+  })
+
+  it('stay apart while even the own ring leaves no room', () => {
+    const full = strangers(1000, PROCESSOR_COUNT_MAX - 1)
+    const sets = naming(PROCESSOR_COUNT_MAX)
+    assert.ok(!sets.startAgainFor(join(3, full, []), OLD_MEMBERS))
   })
 })
