@@ -11,14 +11,13 @@ import type { Join, Processor } from '../wire/generation.js'
 import type { Grounds } from './gather-sets.js'
 
 export class Absent {
-  readonly #grounds = new Map<Processor, Grounds>()
+  #grounds: ReadonlyMap<Processor, Grounds> = new Map()
   #patientUntil = 0
 
   /** A ring was formed: `grounds` of all that were held for failed. From `patientUntil` (ms) on everybody is heard. */
   formed(grounds: ReadonlyMap<Processor, Grounds>, patientUntil: number): void {
     this.#patientUntil = patientUntil
-    this.#grounds.clear()
-    for (const [processor, why] of grounds) this.#grounds.set(processor, why)
+    this.#grounds = grounds
   }
 
   get size(): number {

@@ -27,10 +27,10 @@ export class GatherSets {
   readonly #self: Processor
   readonly proc = new Set<Processor>()
   readonly failed = new Set<Processor>()
-  /** For everyone in `failed` but myself. */
-  readonly grounds = new Map<Processor, Grounds>()
+  /** See `grounds`. */
+  #grounds = new Map<Processor, Grounds>()
   /** The grounds on which the present ring was formed without somebody. */
-  readonly #formerGrounds = new Map<Processor, Grounds>()
+  #formerGrounds: ReadonlyMap<Processor, Grounds> = new Map()
   readonly #consensus = new Set<Processor>()
   /** Of those in `proc`: the newest join that came of each, by its ring sequence number. */
   readonly #heard = new Map<Processor, { readonly ringSeq: number; readonly failed: readonly Processor[] }>()
@@ -44,6 +44,11 @@ export class GatherSets {
     this.#self = self
   }
 
+  /** For everyone in `failed` but myself. */
+  get grounds(): ReadonlyMap<Processor, Grounds> {
+    return this.#grounds
+  }
+
   /** After an installation: everybody in the ring, nobody failed. */
   installed(members: readonly Processor[], ringSeq: number): void {
     this.proc.clear()
@@ -52,8 +57,7 @@ export class GatherSets {
       this.proc.add(member)
       this.#heard.set(member, { ringSeq, failed: [] })
     }
-    this.#formerGrounds.clear()
-    for (const [processor, grounds] of this.grounds) this.#formerGrounds.set(processor, grounds)
+    this.#formerGrounds = this.#grounds
     this.#nobodyFailed()
     this.#consensus.clear()
   }
@@ -234,12 +238,13 @@ export class GatherSets {
   #fail(processor: Processor, grounds: Grounds): void {
     if (this.failed.has(processor)) return
     this.failed.add(processor)
-    this.grounds.set(processor, grounds)
+    this.#grounds.set(processor, grounds)
   }
 
   #nobodyFailed(): void {
     this.failed.clear()
-    this.grounds.clear()
+    // Not emptied: whoever has been given it keeps what it said of the ring before.
+    this.#grounds = new Map()
   }
 }
 
