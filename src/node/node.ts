@@ -2,10 +2,11 @@
 // The real loop, the node:dgram driver, the embedded library and the simulator all use this class. In: datagrams, passed
 // deadlines, requests of local processes. Out: NodeOutput. It knows nothing of sockets, files, threads, clocks.
 
-import { CmapService } from '../services/cmap.js'
+import { LiveMap } from '../services/cmap/live-map.js'
+import { CmapService } from '../services/cmap/service.js'
 import { CpgService } from '../services/cpg/service.js'
 import { Executive } from '../services/executive.js'
-import { QuorumService } from '../services/quorum.js'
+import { QuorumService } from '../services/quorum/service.js'
 import { SingleRing } from '../totem/single-ring.js'
 import type { ConfigurationChange, TotemLower, TotemUpper } from '../totem/types.js'
 import { Loopback } from './loopback.js'
@@ -17,6 +18,8 @@ export class ClusterNode {
   /** The single-ring machine: state, ring, counters. */
   readonly ring: SingleRing
   readonly executive: Executive
+  /** The configuration map of this node. */
+  readonly map: LiveMap
   readonly cpg: CpgService
   readonly #loopback = new Loopback()
   readonly #readyCallbacks: (() => void)[] = []
@@ -30,6 +33,7 @@ export class ClusterNode {
     const { config, output } = options
     const { wire } = config
     this.nodeId = config.nodeId
+    this.map = options.map ?? new LiveMap()
     this.#received = (buf, len) => this.#receive(buf, 0, len, 'myself')
     const totemLog = new TotemLog(output.log)
     const guess = () => wire.guessSender(this.#lastBuf, this.#lastOff)

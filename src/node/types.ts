@@ -2,6 +2,7 @@
 // node:dgram driver and the simulator each implement NodeOutput and call ClusterNode; nothing else touches a node.
 
 import type { LogSink } from '../log/types.js'
+import type { LiveMap } from '../services/cmap/live-map.js'
 import type { TotemParameters } from '../totem/parameters.js'
 import type { RingIdentity, TotemObserver } from '../totem/types.js'
 import type { WireGeneration } from '../wire/generation.js'
@@ -38,6 +39,8 @@ export interface NodeOptions {
   readonly output: NodeOutput
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** The configuration map; services read it and write their state to it. Left out: an empty one. */
+  readonly map?: LiveMap
   readonly observer?: TotemObserver | undefined
   /** Tests only: sequence number from which a new ring counts, so that the wrap is near. */
   readonly firstSeq?: number

@@ -2,6 +2,7 @@
 
 import type { SyncSteps } from '../sync/types.js'
 import type { ConfigurationChange } from '../totem/types.js'
+import type { LibraryInterface } from './library.js'
 
 /** One cluster message of a service. Its place in the service's table is its function number on the wire. */
 export interface RingHandler {
@@ -25,6 +26,8 @@ export interface Service {
   readonly handlers: readonly RingHandler[]
   /** Its part in each synchronisation; null when it has none. */
   readonly sync: SyncSteps | null
+  /** What it offers to programs; left out: nothing, and no socket is opened. */
+  readonly library?: LibraryInterface
   configurationChanged?(change: ConfigurationChange): void
   /** The node is about to leave in order: last messages go out now. */
   exit?(): void

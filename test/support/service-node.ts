@@ -1,10 +1,10 @@
 // A node on the fake ring with the services of a daemon that has no quorum provider: cmap, cpg, quorum.
 
 import type { LogLevel } from '../../src/log/types.js'
-import { CmapService } from '../../src/services/cmap.js'
+import { CmapService } from '../../src/services/cmap/service.js'
 import { CpgService } from '../../src/services/cpg/service.js'
 import { Executive } from '../../src/services/executive.js'
-import { QuorumService } from '../../src/services/quorum.js'
+import { QuorumService } from '../../src/services/quorum/service.js'
 import { type FakeCluster, FakeNode, NET_MTU } from './fake-ring.js'
 
 export interface ServiceNodeOptions {

@@ -2,11 +2,11 @@
 // and a node that first meets others with a newer one ends (spec: services 7.4). In: versions of the members. Out:
 // its own, and at most one request to shut down. Must not know: the map itself.
 
-import type { LogSink } from '../log/types.js'
-import type { SyncSteps } from '../sync/types.js'
-import { CMAP_MCAST_LENGTH_MAX, CmapReason, readCmapMcast, writeCmapMcast } from '../wire/cmap.js'
-import { SERVICE_DISPLAY_NAMES, ServiceId } from '../wire/service.js'
-import type { RingHandler, RingPort, Service } from './types.js'
+import type { LogSink } from '../../log/types.js'
+import type { SyncSteps } from '../../sync/types.js'
+import { CMAP_MCAST_LENGTH_MAX, CmapReason, readCmapMcast, writeCmapMcast } from '../../wire/cmap.js'
+import { SERVICE_DISPLAY_NAMES, ServiceId } from '../../wire/service.js'
+import type { RingHandler, RingPort, Service } from '../types.js'
 
 const MCAST_MIN_LENGTH = 48
 

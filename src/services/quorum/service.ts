@@ -1,10 +1,10 @@
 // The quorum service's part in synchronisation, service 3: it sends nothing and keeps the last membership, to say who
 // has come and who has gone (spec: services 3.2). In: the members of each ring. Out: log lines. Must not know: votes.
 
-import type { LogSink } from '../log/types.js'
-import type { SyncSteps } from '../sync/types.js'
-import { SERVICE_DISPLAY_NAMES, ServiceId } from '../wire/service.js'
-import type { RingHandler, Service } from './types.js'
+import type { LogSink } from '../../log/types.js'
+import type { SyncSteps } from '../../sync/types.js'
+import { SERVICE_DISPLAY_NAMES, ServiceId } from '../../wire/service.js'
+import type { RingHandler, Service } from '../types.js'
 
 export class QuorumService implements Service {
   readonly id = ServiceId.quorum
