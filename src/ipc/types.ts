@@ -51,9 +51,11 @@ export interface IpcOwner {
   connected(connection: IpcConnection): void
   /**
    * A request with its header checked: at least 16 bytes, the size in it is `len`. Valid for the length of the call, in
-   * memory that the program can change.
+   * memory that the program can change. False: it cannot be taken now (the ring is busy); it stays where it is, with all
+   * that follow on this connection, and is offered again after `IpcServer.resume()`, which the owner calls when it may
+   * succeed. So nothing that a program was told is accepted gets lost, and the program feels it when its ring is full.
    */
-  request(connection: IpcConnection, buf: Uint8Array, off: number, len: number): void
+  request(connection: IpcConnection, buf: Uint8Array, off: number, len: number): boolean
   /** Once per connected one. */
   disconnected(connection: IpcConnection): void
 }
