@@ -7,6 +7,7 @@ import { ProcessGroups } from '../pg/process-groups.js'
 import { type FrameQueue, Group, type MessageReceiver } from '../pg/types.js'
 import { Synchronisation } from '../sync/sync.js'
 import type { ConfigurationChange, TotemUpper } from '../totem/types.js'
+import type { GatePort } from './gate.js'
 import { Outbox } from './outbox.js'
 import { ServiceTable } from './table.js'
 import type { RingPort, Service } from './types.js'
@@ -68,8 +69,8 @@ export class Executive implements TotemUpper {
     })
   }
 
-  /** What services send by. */
-  get port(): RingPort {
+  /** What services send by, and what says whether a request of a program can be handled now. */
+  get port(): RingPort & GatePort {
     return this.#outbox
   }
 

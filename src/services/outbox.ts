@@ -69,6 +69,18 @@ export class Outbox implements RingPort {
     return true
   }
 
+  /** Whether `send` would take a message of this many bytes; when it would not, `ready` says when to ask again. */
+  canSend(bytes: number): boolean {
+    if (this.#open && this.#held.length === 0 && this.#groups.fits(bytes)) return true
+    if (bytes > this.#refused) this.#refused = bytes
+    return false
+  }
+
+  /** Messages of this many bytes or more can never be sent. */
+  get sizeLimit(): number {
+    return this.#groups.limits.sizeLimit
+  }
+
   sendInSync(buf: Uint8Array, off: number, len: number): boolean {
     if (!this.#groups.send(Group.services, buf, off, len, NOTHING, 0, 0)) return false
     this.#table.countSent(readS32(buf, off, this.littleEndian))

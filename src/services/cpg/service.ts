@@ -28,6 +28,7 @@ import type { RingHandler, RingPort, Service } from '../types.js'
 import { type ConnectionHost, LocalConnection } from './connection.js'
 import { compareNames, type Group, GroupTable } from './groups.js'
 import { type CpgIterationEntry, type CpgIterationType, iterationOrder } from './iteration.js'
+import { CpgLibrary } from './library.js'
 import { type MemberRecord, MemberRecords } from './records.js'
 import {
   type CpgAddress,
@@ -77,6 +78,7 @@ export class CpgService implements Service, ConnectionHost {
   readonly priority = 1
   readonly handlers: readonly RingHandler[]
   readonly sync: SyncSteps
+  readonly library: CpgLibrary
   readonly port: RingPort
   readonly reusableHandles: boolean
   readonly stats: CpgStats = { malformed: 0, unknownNode: 0, delivered: 0 }
@@ -109,6 +111,7 @@ export class CpgService implements Service, ConnectionHost {
     this.port = options.port
     this.#log = options.log
     this.reusableHandles = options.reusableHandles ?? true
+    this.library = new CpgLibrary(this)
     // In the order of the function numbers (CpgFunction).
     this.handlers = [
       handler('procjoin', CPG_PROC_LENGTH, (buf, off, len, origin, little) => {

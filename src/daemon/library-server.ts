@@ -1,0 +1,97 @@
+// Where programs meet services: takes what the IPC server hears to the services' library interfaces, and back (spec: ipc 5.3,
+// 12.3, 13). In: connections and requests of programs. Out: admission, calls of the gate, rates. Must not know: how
+// bytes travel, what they mean.
+
+import type { Credentials, IpcConnection, IpcOwner, IpcRate } from '../ipc/types.js'
+import type { LogSink } from '../log/types.js'
+import type { LiveMap } from '../services/cmap/live-map.js'
+import { type GatePort, LibraryGate } from '../services/gate.js'
+import type { LibraryInterface } from '../services/library.js'
+import type { Service } from '../services/types.js'
+import { Errno } from '../sys/errno.js'
+
+/** What this needs of the IPC server. */
+export interface ProgramServer {
+  open(service: string, serviceId: number): void
+  setRate(service: string, rate: IpcRate): void
+  /** Requests that could not be taken are to be offered again. */
+  resume(): void
+}
+
+export interface LibraryServerOptions {
+  readonly services: readonly Service[]
+  readonly port: GatePort
+  readonly map: LiveMap
+  readonly log: LogSink
+  /** Made by the caller: the server and its owner need each other. */
+  readonly createServer: (owner: IpcOwner) => ProgramServer
+}
+
+export class LibraryServer implements IpcOwner {
+  readonly #options: LibraryServerOptions
+  readonly #libraries = new Map<string, LibraryInterface>()
+  readonly #gate: LibraryGate
+  readonly #server: ProgramServer
+  /** From the end of the first synchronisation on programs are let in. */
+  #ready = false
+
+  constructor(options: LibraryServerOptions) {
+    this.#options = options
+    this.#gate = new LibraryGate(options.port)
+    this.#server = options.createServer(this)
+    for (const { id, name, library } of options.services) {
+      if (library === undefined) {
+        options.log('info', 'QB', `server name: ${name} has no library interface`)
+        continue
+      }
+      this.#libraries.set(library.name, library)
+      this.#server.open(library.name, id)
+    }
+    this.synchronising()
+  }
+
+  /** A configuration changes: requests wait in the programs' rings until the services agree again. */
+  synchronising(): void {
+    for (const [name, { servesDuringSync }] of this.#libraries)
+      if (!servesDuringSync) this.#server.setRate(name, 'off2')
+  }
+
+  synchronised(): void {
+    this.#ready = true
+    for (const name of this.#libraries.keys()) this.#server.setRate(name, 'fast')
+    this.#server.resume()
+  }
+
+  /** What the ring would not take may be taken now. */
+  resume(): void {
+    this.#server.resume()
+  }
+
+  admit(service: string, program: Credentials): number {
+    if (!this.#ready) return -Errno.EAGAIN
+    if (!this.#libraries.has(service)) return -Errno.ENOSYS
+    const { uid, gid } = program
+    if (uid === 0 || gid === 0) return 0
+    const { map, log } = this.#options
+    const keys = [`uidgid.uid.${uid}`, `uidgid.config.uid.${uid}`, `uidgid.gid.${gid}`, `uidgid.config.gid.${gid}`]
+    if (keys.some(key => map.getNumber(key, 'u8') === 1)) return 0
+    log('error', 'MAIN', `Denied connection attempt from ${uid}:${gid}`)
+    return -Errno.EACCES
+  }
+
+  connected(connection: IpcConnection): void {
+    this.#libraries.get(connection.service)?.connected(connection)
+  }
+
+  request(connection: IpcConnection, buf: Uint8Array, off: number, len: number): boolean {
+    const library = this.#libraries.get(connection.service)
+    if (library === undefined) return true
+    const result = this.#gate.request(library, connection, buf, off, len)
+    if (result === 'invalid') connection.statistics.invalidRequest++
+    return result !== 'later'
+  }
+
+  disconnected(connection: IpcConnection): void {
+    this.#libraries.get(connection.service)?.disconnected(connection)
+  }
+}
