@@ -1,7 +1,7 @@
 // The link to a node on this thread over node:dgram: where there is no Linux or no binding to the C library. Assembles
 // node, driver and the in-thread channels.
 
-import { type ExecutiveSetup, nodeConfig, openRingIdStore } from '../daemon/executive-setup.js'
+import { type ExecutiveSetup, liveMap, nodeConfig, openRingIdStore } from '../daemon/executive-setup.js'
 import { LogFilter } from '../log/filter.js'
 import type { LogRecord } from '../log/record.js'
 import type { LogSink } from '../log/types.js'
@@ -52,7 +52,13 @@ export function createDgramLink(
     recording === undefined
       ? undefined
       : new EngineRecorder(recording.memory, () => performance.timeOrigin + performance.now())
-  const node = new ClusterNode({ config, output: driver.output, random: Math.random, observer })
+  const node = new ClusterNode({
+    config,
+    output: driver.output,
+    random: Math.random,
+    observer,
+    map: liveMap(setup.map),
+  })
 
   const leave = async (): Promise<void> => {
     node.prepareToLeave(performance.now())

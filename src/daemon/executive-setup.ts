@@ -1,11 +1,13 @@
 // What an executive is made from: plain values that travel to a worker thread, read off a configuration. In: the
 // configuration of the file. Out: the node's and the transport's parameters. Decides nothing by itself.
 
+import type { ConfigMap, MapValue } from '../config/map.js'
 import type { Configuration, SchedulingConfiguration } from '../config/types.js'
 import type { LogFilterState } from '../log/filter.js'
 import type { RingIdStore } from '../net/driver.js'
 import { BROADCAST_ADDRESS, type TransportConfig } from '../net/transport.js'
 import type { NodeConfig } from '../node/types.js'
+import { LiveMap } from '../services/cmap/live-map.js'
 import type { TotemParameters } from '../totem/parameters.js'
 import { createGeneration3 } from '../wire/generation3.js'
 import { RingIdFile } from './ring-id-file.js'
@@ -14,6 +16,8 @@ export interface ExecutiveSetup {
   readonly nodeId: number
   readonly memberNodeIds: readonly number[]
   readonly configVersion: number
+  /** The configuration map at start. */
+  readonly map: readonly (readonly [string, MapValue])[]
   readonly totem: TotemParameters
   readonly transport: TransportConfig
   /** Where the ring id is kept; undefined for nowhere. */
@@ -37,6 +41,7 @@ export function executiveSetup(
     nodeId,
     memberNodeIds: members.map(member => member.nodeId),
     configVersion: Number(configuration.configVersion),
+    map: mapEntries(configuration.map),
     totem: configuration.totem,
     transport: {
       transport,
@@ -55,6 +60,21 @@ export function executiveSetup(
     logFilter,
     ...more,
   }
+}
+
+/** A map as plain data, which can go to another thread. */
+export function mapEntries(map: ConfigMap): [string, MapValue][] {
+  return map.keys().flatMap(key => {
+    const value = map.get(key)
+    return value === undefined ? [] : [[key, value] as [string, MapValue]]
+  })
+}
+
+/** The live map of a node that starts with these entries. */
+export function liveMap(entries: readonly (readonly [string, MapValue])[]): LiveMap {
+  const map = new LiveMap()
+  for (const [key, value] of entries) map.set(key, value)
+  return map
 }
 
 export function nodeConfig(setup: ExecutiveSetup): NodeConfig {

@@ -11,7 +11,7 @@ import { clearEventFd } from '../sys/eventfd.js'
 import { Epoll } from '../sys/layout.js'
 import { setNice, setRoundRobin, setThreadName } from '../sys/thread.js'
 import { type FromExecutive, SharedWord, StopWish, type ToExecutive, type WorkerData } from './executive-protocol.js'
-import { nodeConfig, openRingIdStore } from './executive-setup.js'
+import { liveMap, nodeConfig, openRingIdStore } from './executive-setup.js'
 import { LocalMembers } from './local-members.js'
 import { RingLoop } from './loop.js'
 import { applyScheduling, moveToRootCgroup } from './scheduling.js'
@@ -59,7 +59,7 @@ async function main(): Promise<FromExecutive> {
     recording === undefined
       ? undefined
       : new EngineRecorder(recording, () => performance.timeOrigin + performance.now())
-  const node = new ClusterNode({ config, output: loop.output, random: Math.random, observer })
+  const node = new ClusterNode({ config, output: loop.output, random: Math.random, observer, map: liveMap(setup.map) })
   const members = new LocalMembers({
     cpg: node.cpg,
     nodeId: node.nodeId,

@@ -36,6 +36,14 @@ export interface RingLoopOptions extends DriverOptions {
 /** Called with the time of the turn and the epoll events of the descriptor. */
 export type FdHandler = (now: number, events: number) => void
 
+/** Something that works in the loop beside the node, a bounded amount every turn. */
+export interface LoopWorker {
+  /** After the descriptors and the node. True when it did something. */
+  work(now: number): boolean
+  /** When it wants to work again at the latest; in the past when work is pending, Infinity when only a descriptor can bring any. */
+  nextDeadline(): number
+}
+
 export class RingLoop {
   readonly output: NodeOutput
   readonly stats = new TransportStats()
@@ -50,6 +58,7 @@ export class RingLoop {
   readonly #handlers = new Map<number, FdHandler>()
   readonly #tags = new Map<number, number>()
   readonly #wakers = new Set<number>()
+  #workers: readonly LoopWorker[] = []
   readonly #heartbeat: Int32Array
   #nextTag = 1
   #node: DrivenNode | undefined
@@ -150,6 +159,10 @@ export class RingLoop {
     return fd
   }
 
+  addWorker(worker: LoopWorker): void {
+    this.#workers = [...this.#workers, worker]
+  }
+
   /**
    * One turn: waits for at most `maxWaitMs` (never over 250 ms), then does what there is to do, a bounded amount of it.
    * False when it found nothing. Throws when the ring cannot be reached or its state cannot be kept.
@@ -167,10 +180,11 @@ export class RingLoop {
       if (handler !== undefined) handler(now, this.#poll.eventsAt(i))
     }
     if (now >= this.#link.nextCheck()) this.#interfacesChanged = true
-    const expired = this.#expire(node)
+    let worked = this.#expire(node) || ready > 0
+    for (const worker of this.#workers) if (worker.work(now)) worked = true
     this.#transmitter.flush()
     if (this.#failure !== undefined) throw this.#failure
-    return ready > 0 || expired
+    return worked
   }
 
   /** Turns until `shouldStop` says so, letting Node work in between. Rejects with what a turn threw. */
@@ -220,7 +234,8 @@ export class RingLoop {
 
   #waitMs(node: DrivenNode, maxWaitMs: number): number {
     const now = this.#clock()
-    const until = Math.min(node.nextDeadline(), this.#link.nextCheck())
+    let until = Math.min(node.nextDeadline(), this.#link.nextCheck())
+    for (const worker of this.#workers) until = Math.min(until, worker.nextDeadline())
     // Whole milliseconds, rounded up: waking early would only mean to wait again.
     return Math.min(Math.ceil(until - now), maxWaitMs, EPOLL_WAIT_MAX_MS)
   }
