@@ -19,7 +19,12 @@ export type Grounds =
   /** A member of my ring said so. */
   | { readonly kind: 'told'; readonly by: Processor }
   /** It holds one of these for failed itself, or does not hear (me), so that it is the one to ask for a ring. */
-  | { readonly kind: 'refuses'; readonly whom: readonly Processor[] }
+  | {
+      readonly kind: 'refuses'
+      readonly whom: readonly Processor[]
+      /** That was before a ring that was never finished: much may have changed since. */
+      readonly carried?: true
+    }
 
 const SILENT: Grounds = { kind: 'silent' }
 
@@ -66,6 +71,12 @@ export class GatherSets {
     this.proc.clear()
     this.proc.add(this.#self)
     this.#nobodyFailed()
+  }
+
+  /** A ring that was agreed on is not to be: what was said for it still counts, but it is old. */
+  carryGrounds(): void {
+    for (const [processor, grounds] of this.#grounds)
+      if (grounds.kind === 'refuses') this.#grounds.set(processor, { ...grounds, carried: true })
   }
 
   resetConsensus(): void {

@@ -60,8 +60,6 @@ const TOKEN_SEQ_STEP_MAX = 2 * SORT_QUEUE_SIZE
 const STALLED_RECOVERY_VISITS = 100
 /** Calls for those who are absent, in the time that a loss of the token and the agreement after it take (a round). */
 const CALLS_PER_ROUND = 4
-/** Rounds after which whoever is absent is let in whatever the grounds were: with three nodes' defaults eight minutes. */
-const PATIENCE_ROUNDS = 64
 /**
  * Joins that are sent in the time in which an outsider's refusal is not believed again. The answer to a refusal comes with
  * the next join, so it has to be a few.
@@ -392,6 +390,7 @@ export class SingleRing {
     this.#discardTokens = true
     this.#originatedToken = false
     this.#held = false
+    if (this.#state === 'commit' || this.#state === 'recovery') this.#sets.carryGrounds()
     this.#sets.proc.add(this.#self)
     if (announced) this.#announceJoin()
     this.#timers.start('join', this.#now + this.#parameters.joinMs)
@@ -779,7 +778,7 @@ export class SingleRing {
 
     this.#log.install()
     this.#lastAru = this.#firstSeq
-    this.#absent.formed(this.#sets.grounds, this.#now + PATIENCE_ROUNDS * this.#roundMs())
+    this.#absent.formed(this.#sets.grounds, this.#now, this.#roundMs())
     for (const [processor, until] of this.#waryUntil) if (until <= this.#now) this.#waryUntil.delete(processor)
     if (this.#absent.size > 0) this.#timers.start('call', this.#now + this.#callMs())
     this.#sets.installed(this.#members, this.#ring.seq)
@@ -818,6 +817,11 @@ export class SingleRing {
     if (this.#discardTokens) return
     if (this.#state === 'commit' || this.#state === 'gather') return
     if (!sameRingId(token.ring, this.#ring)) return
+    // Nodes that have lost their ring-id files can form a ring under the id of one that still turns elsewhere.
+    if (!this.#isMember(token.nodeId)) {
+      this.#drop()
+      return
+    }
     if (token.seq === this.#lastSeq) {
       if (!this.#timers.isRunning('merge')) this.#timers.start('merge', this.#now + this.#parameters.mergeMs)
       this.#seqUnchanged++
@@ -1131,8 +1135,10 @@ export class SingleRing {
     if (sameRingId(message.ring, this.#ring)) return
     if (this.#state === 'operational') {
       if (!this.#whole) return
-      const asked = message.targetNodeId === this.#nodeId && this.#absent.waitsForMe(message.systemFrom)
-      if (!asked && !this.#absent.admits(message.systemFrom, this.#members, this.#now)) return
+      const { systemFrom, targetNodeId } = message
+      const whom = targetNodeId === 0 ? undefined : this.#wire.processorOf(targetNodeId)
+      const asked = whom !== undefined && this.#absent.isAsked(systemFrom, whom, this.#self, this.#members, this.#now)
+      if (!asked && !this.#absent.admits(systemFrom, this.#members, this.#now)) return
       if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
     } else if (this.#state === 'gather') {
       if (this.#isKnownInGather(message.systemFrom)) return

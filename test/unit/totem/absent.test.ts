@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Absent } from '../../../src/totem/absent.js'
+import { Absent, CIRCLE_ROUNDS, PATIENCE_ROUNDS } from '../../../src/totem/absent.js'
 import type { Grounds } from '../../../src/totem/gather-sets.js'
 import { createJoin, type Join } from '../../../src/wire/generation.js'
 
 /** The ring is {1, 2}, formed without 3. */
 const MEMBERS = [1, 2]
-const PATIENT_UNTIL = 1000
+const ROUND_MS = 10
+const PATIENT_UNTIL = PATIENCE_ROUNDS * ROUND_MS
 
 function without3(grounds: Grounds): Absent {
   const absent = new Absent()
-  absent.formed(new Map([[3, grounds]]), PATIENT_UNTIL)
+  absent.formed(new Map([[3, grounds]]), 0, ROUND_MS)
   return absent
 }
 
@@ -66,12 +67,32 @@ describe('a processor that the ring was formed without', () => {
         [3, { kind: 'refuses', whom: [1] }],
         [4, { kind: 'silent' }],
       ]),
-      PATIENT_UNTIL,
+      0,
+      ROUND_MS,
     )
     assert.deepEqual([...absent.refusing()], [3])
-    assert.ok(absent.waitsForMe(3))
-    assert.ok(!absent.waitsForMe(4))
+    assert.ok(absent.isAsked(3, 1, 1, MEMBERS, 0))
+    assert.ok(!absent.isAsked(4, 1, 1, MEMBERS, 0))
     assert.ok(absent.admits(9, MEMBERS, 0))
     assert.ok(absent.admitsJoin({ ...createJoin(), systemFrom: 9, failedList: [1] }, MEMBERS, 0))
+  })
+
+  it('is taken to mean me when it keeps calling for another one of us, ever more rarely while that does not help', () => {
+    const refuses = { kind: 'refuses', whom: [1], carried: true } as const
+    const absent = without3(refuses)
+    const asked = (whom: number, now: number) => absent.isAsked(3, whom, 1, MEMBERS, now)
+    assert.ok(!asked(2, CIRCLE_ROUNDS * ROUND_MS - 1))
+    assert.ok(!asked(4, CIRCLE_ROUNDS * ROUND_MS), 'for one who is not here')
+    assert.ok(asked(2, CIRCLE_ROUNDS * ROUND_MS))
+    absent.formed(new Map([[3, refuses]]), 1000, ROUND_MS)
+    assert.ok(!asked(2, 1000 + 2 * CIRCLE_ROUNDS * ROUND_MS - 1))
+    assert.ok(asked(2, 1000 + 2 * CIRCLE_ROUNDS * ROUND_MS))
+    // It has been in the ring: what was before is forgotten.
+    absent.formed(new Map(), 2000, ROUND_MS)
+    absent.formed(new Map([[3, refuses]]), 3000, ROUND_MS)
+    assert.ok(asked(2, 3000 + CIRCLE_ROUNDS * ROUND_MS))
+    // Grounds of the formation of this very ring leave no circle.
+    absent.formed(new Map([[3, { kind: 'refuses', whom: [1] }]]), 4000, ROUND_MS)
+    assert.ok(!asked(2, 4000 + CIRCLE_ROUNDS * ROUND_MS))
   })
 })
