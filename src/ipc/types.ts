@@ -13,6 +13,7 @@ export interface IpcConnection extends Credentials {
   /** Unique in the life of the server, ascending. */
   readonly serial: number
   readonly service: string
+  readonly serviceId: number
   /** Copied. Nothing happens when the program has gone. */
   respond(buf: Uint8Array, off: number, len: number): void
   /** An event of two parts, copied; kept in order while the program does not read. */
@@ -59,3 +60,14 @@ export interface IpcOwner {
   /** Once per connected one. */
   disconnected(connection: IpcConnection): void
 }
+
+/** The loop that the server's descriptors are in (level-triggered; `Epoll.IN` and so on). */
+export interface IpcLoop {
+  addFd(fd: number, events: number, handler: (now: number, events: number) => void): void
+  modifyFd(fd: number, events: number): void
+  /** Called before the descriptor is closed. */
+  removeFd(fd: number): void
+}
+
+/** Shared memory, or datagram sockets. */
+export type IpcTransport = 'shm' | 'socket'

@@ -5,11 +5,13 @@ interface ArchitectureLayout {
   /** struct epoll_event: packed on x86-64 alone. */
   readonly epollEventSize: number
   readonly epollEventData: number
+  /** Number of the system call. */
+  readonly sysRtSigaction: number
 }
 
 const ARCHITECTURES: Readonly<Record<string, ArchitectureLayout>> = {
-  x64: { epollEventSize: 12, epollEventData: 4 },
-  arm64: { epollEventSize: 16, epollEventData: 8 },
+  x64: { epollEventSize: 12, epollEventData: 4, sysRtSigaction: 13 },
+  arm64: { epollEventSize: 16, epollEventData: 8, sysRtSigaction: 134 },
 }
 
 /** Whether the binding works here at all; elsewhere the node:dgram driver does. */
@@ -38,6 +40,12 @@ export const LAYOUT = {
   cmsghdr: { length: 0, level: 8, type: 12, data: 16 },
   /** CMSG_SPACE of a small integer. */
   cmsgSpaceInt: 24,
+  /** struct ucred: pid, uid, gid. */
+  ucred: { size: 12, pid: 0, uid: 4, gid: 8 },
+  /** struct sockaddr_un: family, path. */
+  sockaddrUn: { size: 110, path: 2, pathSize: 108 },
+  /** struct sigaction as the kernel has it (not the C library): handler, flags, restorer, mask. */
+  kernelSigaction: { size: 32, handler: 0, flags: 8, restorer: 16, mask: 24 },
   /** struct flock. */
   flock: { size: 32, type: 0, whence: 2, start: 8, length: 16, pid: 24 },
   /** struct sockaddr_in and sockaddr_in6. */
@@ -59,9 +67,11 @@ export const Epoll = {
 } as const
 
 export const Socket = {
+  AF_UNIX: 1,
   AF_INET: 2,
   AF_INET6: 10,
   AF_NETLINK: 16,
+  STREAM: 1,
   DGRAM: 2,
   RAW: 3,
   NONBLOCK: 0x800,
@@ -78,6 +88,8 @@ export const SocketOption = {
   SO_SNDBUF: 7,
   SO_RCVBUF: 8,
   SO_PRIORITY: 12,
+  SO_PASSCRED: 16,
+  SO_PEERCRED: 17,
   SO_SNDBUFFORCE: 32,
   SO_RCVBUFFORCE: 33,
   SOL_IP: 0,

@@ -32,6 +32,24 @@ export interface Native {
   setpriority(which: number, who: number, priority: number): number
   prctl(option: number, argument: Pointer): number
   setrlimit(resource: number, limits: Pointer): number
+  getrlimit(resource: number, limits: Pointer): number
+  listen(fd: number, backlog: number): number
+  accept4(fd: number, address: Pointer, length: Pointer, flags: number): number
+  connect(fd: number, address: Pointer, length: number): number
+  recvmsg(fd: number, message: Pointer, flags: number): number
+  /** The address, or -1. */
+  mmap(address: Pointer, length: number, protection: number, flags: number, fd: number, offset: number): number
+  mprotect(address: Pointer, length: number, protection: number): number
+  /** An error number, not -1. */
+  posix_fallocate(fd: number, offset: number, length: number): number
+  openat(directory: number, path: string, flags: number, mode: number): number
+  unlinkat(directory: number, path: string, flags: number): number
+  sem_init(semaphore: Pointer, shared: number, value: number): number
+  sem_post(semaphore: Pointer): number
+  sem_trywait(semaphore: Pointer): number
+  sem_getvalue(semaphore: Pointer, value: Pointer): number
+  sysconf(name: number): number
+  syscall(number: number, a: number, b: Pointer, c: Pointer, d: number): number
   /** Missing from C libraries that do not know it. */
   mlock2: ((address: Pointer, length: number, flags: number) => number) | undefined
   strerror(errno: number): string
@@ -61,6 +79,22 @@ const SIGNATURES: Readonly<Record<Exclude<keyof Native, 'mlock2'>, readonly [str
   setpriority: ['int', ['int', 'uint', 'int']],
   prctl: ['int', ['int', 'void *']],
   setrlimit: ['int', ['int', 'void *']],
+  getrlimit: ['int', ['int', 'void *']],
+  listen: ['int', ['int', 'int']],
+  accept4: ['int', ['int', 'void *', 'void *', 'int']],
+  connect: ['int', ['int', 'void *', 'uint']],
+  recvmsg: ['int', ['int', 'void *', 'int']],
+  mmap: ['int64_t', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']],
+  mprotect: ['int', ['void *', 'size_t', 'int']],
+  posix_fallocate: ['int', ['int', 'int64_t', 'int64_t']],
+  openat: ['int', ['int', 'str', 'int', 'uint']],
+  unlinkat: ['int', ['int', 'str', 'int']],
+  sem_init: ['int', ['void *', 'int', 'uint']],
+  sem_post: ['int', ['void *']],
+  sem_trywait: ['int', ['void *']],
+  sem_getvalue: ['int', ['void *', 'void *']],
+  sysconf: ['long', ['int']],
+  syscall: ['long', ['long', 'long', 'void *', 'void *', 'long']],
   strerror: ['str', ['int']],
 }
 
@@ -80,6 +114,8 @@ export interface CallbackBinding {
 
 interface Koffi extends CallbackBinding {
   address(buffer: Uint8Array): bigint
+  /** The memory itself, not a copy. It cannot be taken back. */
+  view(pointer: bigint, length: number): ArrayBuffer
   errno(): number
 }
 
@@ -125,6 +161,14 @@ export function sysError(errnoValue: number, syscall: string): SysError {
 export function check(result: number, syscall: string): number {
   if (result < 0) throw sysError(errno(), syscall)
   return result
+}
+
+/**
+ * Memory at an address, for ever: what is mapped there may change, but reading where nothing is mapped ends the process.
+ * To be made once per address, never per use.
+ */
+export function viewMemory(pointer: bigint, length: number): ArrayBuffer {
+  return library().view(pointer, length)
 }
 
 /** Memory outside V8's heap whose address the kernel may be given; it stays in place for as long as this object lives. */
