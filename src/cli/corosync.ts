@@ -31,7 +31,9 @@ export async function main(args: readonly string[]): Promise<void> {
     foregroundArguments: [process.argv[1] ?? '', '-f', ...args],
     startExecutive: (configuration, filter, listener, recording) => {
       const { stateDir, scheduling } = configuration
-      return startExecutive(executiveSetup(configuration, filter, { stateDir, scheduling }), listener, recording)
+      const ipc = { transport: configuration.ipcType === 'socket' ? 'socket' : 'shm', prefix: '' } as const
+      const setup = executiveSetup(configuration, filter, { stateDir, scheduling, ipc })
+      return startExecutive(setup, listener, recording)
     },
   })
 }

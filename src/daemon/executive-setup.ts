@@ -3,6 +3,7 @@
 
 import type { ConfigMap, MapValue } from '../config/map.js'
 import type { Configuration, SchedulingConfiguration } from '../config/types.js'
+import type { IpcTransport } from '../ipc/types.js'
 import type { LogFilterState } from '../log/filter.js'
 import type { RingIdStore } from '../net/driver.js'
 import { BROADCAST_ADDRESS, type TransportConfig } from '../net/transport.js'
@@ -25,14 +26,22 @@ export interface ExecutiveSetup {
   readonly logFilter: LogFilterState
   /** The daemon's: realtime scheduling, locked memory. The library leaves the thread as it is. */
   readonly scheduling?: SchedulingConfiguration
+  /** The daemon's: programs of this host are served. */
+  readonly ipc?: IpcSetup
   /** What a member in this process may leave untaken, in bytes. */
   readonly maxQueuedBytes?: number
+}
+
+export interface IpcSetup {
+  readonly transport: IpcTransport
+  /** In front of the names of services. */
+  readonly prefix: string
 }
 
 export function executiveSetup(
   configuration: Configuration,
   logFilter: LogFilterState,
-  more: Pick<ExecutiveSetup, 'scheduling' | 'maxQueuedBytes'> & { readonly stateDir: string | undefined },
+  more: Pick<ExecutiveSetup, 'scheduling' | 'maxQueuedBytes' | 'ipc'> & { readonly stateDir: string | undefined },
 ): ExecutiveSetup {
   const { nodeId, members, legacy, transport } = configuration
   if (transport === 'knet') throw new RangeError('transport knet')

@@ -12,6 +12,7 @@ import { Epoll } from '../sys/layout.js'
 import { setNice, setRoundRobin, setThreadName } from '../sys/thread.js'
 import { type FromExecutive, SharedWord, StopWish, type ToExecutive, type WorkerData } from './executive-protocol.js'
 import { liveMap, nodeConfig, openRingIdStore } from './executive-setup.js'
+import { servePrograms } from './library-server.js'
 import { LocalMembers } from './local-members.js'
 import { RingLoop } from './loop.js'
 import { applyScheduling, moveToRootCgroup } from './scheduling.js'
@@ -68,9 +69,16 @@ async function main(): Promise<FromExecutive> {
     },
     ...(setup.maxQueuedBytes === undefined ? {} : { maxQueuedBytes: setup.maxQueuedBytes }),
   })
-  node.onReady(() => members.service())
+  const programs = setup.ipc === undefined ? undefined : servePrograms(setup.ipc, node, loop, log)
+  node.onReady(() => {
+    members.service()
+    programs?.resume()
+  })
   node.onMembership(({ ring, members, synchronised }) => {
-    if (synchronised) tell({ type: 'ring', ring, members })
+    if (synchronised) {
+      programs?.synchronised()
+      tell({ type: 'ring', ring, members })
+    } else programs?.synchronising()
   })
   if (setup.scheduling !== undefined) {
     const refused = loop.lockMemory()
@@ -106,6 +114,7 @@ async function main(): Promise<FromExecutive> {
     return node.drained || now >= drainUntil
   }
   await loop.run(shouldStop)
+  programs?.close()
   loop.leave()
   loop.close()
   ringId.close()

@@ -2,13 +2,40 @@
 // 12.3, 13). In: connections and requests of programs. Out: admission, calls of the gate, rates. Must not know: how
 // bytes travel, what they mean.
 
+import { hostSocketDirectory } from '../ipc/names.js'
+import { IpcServer } from '../ipc/server.js'
 import type { Credentials, IpcConnection, IpcOwner, IpcRate } from '../ipc/types.js'
 import type { LogSink } from '../log/types.js'
+import type { ClusterNode } from '../node/node.js'
 import type { LiveMap } from '../services/cmap/live-map.js'
 import { type GatePort, LibraryGate } from '../services/gate.js'
 import type { LibraryInterface } from '../services/library.js'
 import type { Service } from '../services/types.js'
 import { Errno } from '../sys/errno.js'
+import type { IpcSetup } from './executive-setup.js'
+import type { RingLoop } from './loop.js'
+
+/** Programs of this host are let in to the services of the node. Throws SysError when the sockets cannot be had. */
+export function servePrograms(setup: IpcSetup, node: ClusterNode, loop: RingLoop, log: LogSink): LibraryServer {
+  return new LibraryServer({
+    services: node.services,
+    port: node.executive.port,
+    map: node.map,
+    log,
+    createServer: owner => {
+      const server = new IpcServer({
+        loop,
+        owner,
+        transport: setup.transport,
+        prefix: setup.prefix,
+        socketDirectory: hostSocketDirectory(),
+        log: (level, message) => log(level, 'QB', message),
+      })
+      loop.addWorker(server)
+      return server
+    },
+  })
+}
 
 /** What this needs of the IPC server. */
 export interface ProgramServer {
@@ -16,6 +43,8 @@ export interface ProgramServer {
   setRate(service: string, rate: IpcRate): void
   /** Requests that could not be taken are to be offered again. */
   resume(): void
+  /** Ends all connections; what was written for programs can still be read by them. */
+  closeAll(): void
 }
 
 export interface LibraryServerOptions {
@@ -65,6 +94,11 @@ export class LibraryServer implements IpcOwner {
   /** What the ring would not take may be taken now. */
   resume(): void {
     this.#server.resume()
+  }
+
+  /** The node has left: programs find nobody behind their connections. */
+  close(): void {
+    this.#server.closeAll()
   }
 
   admit(service: string, program: Credentials): number {

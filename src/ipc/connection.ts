@@ -25,6 +25,8 @@ export interface ConnectionHost {
   readonly maxWaitingEventBytes: number
   /** The connection may have requests to take. */
   ready(connection: Connection): void
+  /** It has a request that the owner would not take yet. */
+  held(connection: Connection): void
   /** It has something to send. */
   owing(connection: Connection): void
   /** Its descriptors are closed; to be told to the owner and forgotten. */
@@ -49,6 +51,8 @@ export class Connection implements IpcConnection {
   readonly #events = new EventQueue()
   /** There may be requests; stays set while the rate forbids to look. */
   #hasRequests = false
+  /** The request last looked at stays in the channel until the owner takes it. */
+  #held = false
   /** Bytes that the program has to be sent, one per event in its ring. */
   #owedBytes = 0
   /** The stream is full, the loop tells when it is not. */
@@ -142,7 +146,7 @@ export class Connection implements IpcConnection {
     // The quota is asked for again each time: a request may lead to a lower rate.
     for (let taken = 0; taken < this.state.quota; taken++) {
       if (!this.#open) return false
-      if (!channel.next()) {
+      if (!this.#held && !channel.next()) {
         this.#hasRequests = false
         if (channel.fault !== undefined) this.#end(channel.fault)
         return false
@@ -151,9 +155,13 @@ export class Connection implements IpcConnection {
         this.#end(undefined)
         return false
       }
-      this.statistics.requests++
-      owner.request(this, channel.bytes, channel.off, channel.len)
+      this.#held = !owner.request(this, channel.bytes, channel.off, channel.len)
       if (!this.#open) return false
+      if (this.#held) {
+        this.#host.held(this)
+        return false
+      }
+      this.statistics.requests++
       channel.reclaim()
       if (channel.fault !== undefined) this.#end(channel.fault)
     }

@@ -59,6 +59,8 @@ export class IpcServer implements ConnectionHost {
   /** Emptied lists, to be used again. */
   #spareReady: Connection[] = []
   #spareOwing: Connection[] = []
+  /** Those whose next request the owner would not take yet. */
+  #held: Connection[] = []
   /** Those with events that wait for room. */
   readonly #waiting = new Set<Connection>()
   #ended: Connection[] = []
@@ -113,6 +115,12 @@ export class IpcServer implements ConnectionHost {
     this.#services.get(service)?.setRate(rate)
   }
 
+  /** What the owner would not take it may take now: it is offered again at the next turn. */
+  resume(): void {
+    for (const connection of this.#held) if (connection.open) this.ready(connection)
+    this.#held.length = 0
+  }
+
   /** A bounded amount of what there is to do. True when more can be done right away. */
   work(now: number): boolean {
     this.#working = true
@@ -159,6 +167,11 @@ export class IpcServer implements ConnectionHost {
     if (connection.isReady) return
     connection.isReady = true
     this.#ready.push(connection)
+  }
+
+  /** For connections. */
+  held(connection: Connection): void {
+    this.#held.push(connection)
   }
 
   /** For connections. */

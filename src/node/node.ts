@@ -7,6 +7,7 @@ import { CmapService } from '../services/cmap/service.js'
 import { CpgService } from '../services/cpg/service.js'
 import { Executive } from '../services/executive.js'
 import { QuorumService } from '../services/quorum/service.js'
+import type { Service } from '../services/types.js'
 import { SingleRing } from '../totem/single-ring.js'
 import type { ConfigurationChange, TotemLower, TotemUpper } from '../totem/types.js'
 import { Loopback } from './loopback.js'
@@ -152,6 +153,11 @@ export class ClusterNode {
   /** After each regular configuration change, and again when its synchronisation is complete. */
   onMembership(callback: (membership: NodeMembership) => void): void {
     this.#membershipCallbacks.push(callback)
+  }
+
+  /** Ascending by id. */
+  get services(): readonly Service[] {
+    return this.executive.table.counters.map(entry => entry.service)
   }
 
   get membership(): NodeMembership {

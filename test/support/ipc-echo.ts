@@ -84,7 +84,10 @@ const server = new IpcServer({
     connected: ({ serial, pid, uid, gid, statistics }) => {
       if (!options.quiet) say({ event: 'connected', serial, pid, uid, gid, name: statistics.processName })
     },
-    request,
+    request: (connection, buf, off, len) => {
+      request(connection, buf, off, len)
+      return true
+    },
     disconnected: ({ serial, statistics }) => {
       if (!options.quiet) say({ event: 'disconnected', serial, statistics })
     },
