@@ -68,11 +68,8 @@ export class LibraryServer implements IpcOwner {
     this.#options = options
     this.#gate = new LibraryGate(options.port)
     this.#server = options.createServer(this)
-    for (const { id, name, library } of options.services) {
-      if (library === undefined) {
-        options.log('info', 'QB', `server name: ${name} has no library interface`)
-        continue
-      }
+    for (const { id, library } of options.services) {
+      if (library === undefined) continue
       this.#libraries.set(library.name, library)
       this.#server.open(library.name, id)
     }
