@@ -43,6 +43,15 @@ export function defaultOf(schema: KeySchema, generation: DefaultsGeneration): st
   return own === '-' ? schema.defaults[2] : own
 }
 
+const unchangeable = SCHEMA.filter(schema => schema.reload === 'refused' && schema.cmap === undefined).map(
+  schema => schema.path,
+)
+
+/** Keys that keep the value of the start for the life of the daemon (spec: config 13.2). */
+export function unchangeableKeys(): readonly string[] {
+  return unchangeable
+}
+
 /** May a client of the map not write this key? (spec: config 13.3) */
 export function isReadOnly(cmapKey: string): boolean {
   return readOnlyExact.has(cmapKey) || READ_ONLY_PREFIXES.some(prefix => cmapKey.startsWith(prefix))

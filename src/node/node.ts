@@ -2,6 +2,7 @@
 // The real loop, the node:dgram driver, the embedded library and the simulator all use this class. In: datagrams, passed
 // deadlines, requests of local processes. Out: NodeOutput. It knows nothing of sockets, files, threads, clocks.
 
+import { CfgService } from '../services/cfg/service.js'
 import { LiveMap } from '../services/cmap/live-map.js'
 import { CmapService } from '../services/cmap/service.js'
 import { CpgService } from '../services/cpg/service.js'
@@ -21,6 +22,7 @@ export class ClusterNode {
   readonly executive: Executive
   /** The configuration map of this node. */
   readonly map: LiveMap
+  readonly cfg: CfgService
   readonly cpg: CpgService
   readonly #loopback = new Loopback()
   readonly #readyCallbacks: (() => void)[] = []
@@ -82,6 +84,7 @@ export class ClusterNode {
       completed: () => this.#announceMembership(),
     })
     this.executive = executive
+    this.cfg = new CfgService({ port: executive.port, map: this.map, log: output.log, host: options.host })
     this.cpg = new CpgService({ port: executive.port, log: output.log })
     executive.register(
       new CmapService({
@@ -91,6 +94,7 @@ export class ClusterNode {
         shutdown: reason => output.shutdownRequested(reason),
       }),
     )
+    executive.register(this.cfg)
     executive.register(this.cpg)
     executive.register(new QuorumService(output.log))
   }
@@ -112,11 +116,13 @@ export class ClusterNode {
     this.#now = now
     if (this.#loopback.pending) this.#loopback.drain(this.#received)
     this.ring.expire(now)
+    this.cfg.expire(now)
   }
 
   /** When to call `expire`, in ms; in the past while datagrams to this node itself wait; Infinity when never. */
   nextDeadline(): number {
-    return this.#loopback.pending ? Number.NEGATIVE_INFINITY : this.ring.nextDeadline()
+    if (this.#loopback.pending) return Number.NEGATIVE_INFINITY
+    return Math.min(this.ring.nextDeadline(), this.cfg.nextDeadline())
   }
 
   interfaceChanged(now: number): void {

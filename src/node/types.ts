@@ -2,6 +2,7 @@
 // node:dgram driver and the simulator each implement NodeOutput and call ClusterNode; nothing else touches a node.
 
 import type { LogSink } from '../log/types.js'
+import type { CfgHost } from '../services/cfg/types.js'
 import type { LiveMap } from '../services/cmap/live-map.js'
 import type { TotemParameters } from '../totem/parameters.js'
 import type { RingIdentity, TotemObserver } from '../totem/types.js'
@@ -41,6 +42,8 @@ export interface NodeOptions {
   readonly random: () => number
   /** The configuration map; services read it and write their state to it. Left out: an empty one. */
   readonly map?: LiveMap
+  /** What administrators' orders are carried out by. Left out: they are logged and nothing happens. */
+  readonly host?: CfgHost | undefined
   readonly observer?: TotemObserver | undefined
   /** Tests only: sequence number from which a new ring counts, so that the wrap is near. */
   readonly firstSeq?: number
