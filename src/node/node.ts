@@ -7,8 +7,10 @@ import { LiveMap } from '../services/cmap/live-map.js'
 import { CmapService } from '../services/cmap/service.js'
 import { CpgService } from '../services/cpg/service.js'
 import { Executive } from '../services/executive.js'
+import { quorumProvider } from '../services/quorum/provider.js'
 import { QuorumService } from '../services/quorum/service.js'
 import type { Service } from '../services/types.js'
+import { VotequorumService } from '../services/votequorum/service.js'
 import { SingleRing } from '../totem/single-ring.js'
 import type { ConfigurationChange, TotemLower, TotemUpper } from '../totem/types.js'
 import { Loopback } from './loopback.js'
@@ -24,6 +26,9 @@ export class ClusterNode {
   readonly map: LiveMap
   readonly cfg: CfgService
   readonly cpg: CpgService
+  readonly quorum: QuorumService
+  /** Only where the map has it as quorum.provider. */
+  readonly votequorum: VotequorumService | undefined
   readonly #loopback = new Loopback()
   readonly #readyCallbacks: (() => void)[] = []
   readonly #membershipCallbacks: ((membership: NodeMembership) => void)[] = []
@@ -96,12 +101,26 @@ export class ClusterNode {
     )
     executive.register(this.cfg)
     executive.register(this.cpg)
-    executive.register(new QuorumService(output.log))
+    const provider = quorumProvider(this.map.getString('quorum.provider') ?? '', output.log)
+    this.quorum = new QuorumService({ log: output.log, provider })
+    if (provider === 'votequorum') {
+      this.votequorum = new VotequorumService({
+        port: executive.port,
+        map: this.map,
+        log: output.log,
+        now: () => this.#now,
+        report: view => this.quorum.report(view),
+        tracking: options.expectedVotes,
+      })
+      executive.register(this.votequorum)
+    }
+    executive.register(this.quorum)
   }
 
   /** The interface is up for the first time; `ringSequence` comes from the ring-id file, 0 when there was none. */
   start(now: number, ringSequence: number): void {
     this.#now = now
+    this.executive.table.start()
     this.ring.start(now, ringSequence)
   }
 
@@ -111,18 +130,23 @@ export class ClusterNode {
     this.#receive(buf, off, len, from)
   }
 
+  /** Time has passed: before requests of programs are handed to services, which set timers by it. */
+  advance(now: number): void {
+    this.#now = now
+  }
+
   /** A deadline has passed. */
   expire(now: number): void {
     this.#now = now
     if (this.#loopback.pending) this.#loopback.drain(this.#received)
     this.ring.expire(now)
-    this.cfg.expire(now)
+    this.executive.table.expire(now)
   }
 
   /** When to call `expire`, in ms; in the past while datagrams to this node itself wait; Infinity when never. */
   nextDeadline(): number {
     if (this.#loopback.pending) return Number.NEGATIVE_INFINITY
-    return Math.min(this.ring.nextDeadline(), this.cfg.nextDeadline())
+    return Math.min(this.ring.nextDeadline(), this.executive.table.nextDeadline())
   }
 
   interfaceChanged(now: number): void {

@@ -4,6 +4,7 @@
 import type { LogSink } from '../log/types.js'
 import type { CfgHost } from '../services/cfg/types.js'
 import type { LiveMap } from '../services/cmap/live-map.js'
+import type { TrackingStore } from '../services/votequorum/service.js'
 import type { TotemParameters } from '../totem/parameters.js'
 import type { RingIdentity, TotemObserver } from '../totem/types.js'
 import type { WireGeneration } from '../wire/generation.js'
@@ -44,6 +45,8 @@ export interface NodeOptions {
   readonly map?: LiveMap
   /** What administrators' orders are carried out by. Left out: they are logged and nothing happens. */
   readonly host?: CfgHost | undefined
+  /** Where votequorum keeps the highest expected votes, if it is to track them beyond this life. */
+  readonly expectedVotes?: TrackingStore | undefined
   readonly observer?: TotemObserver | undefined
   /** Tests only: sequence number from which a new ring counts, so that the wrap is near. */
   readonly firstSeq?: number

@@ -26,6 +26,8 @@ export interface TableStats {
 
 export class ServiceTable {
   readonly stats: TableStats = { malformed: 0, unknownService: 0, unknownFunction: 0, short: 0 }
+  /** Services with timers. */
+  readonly #timed: Service[] = []
   readonly #byId: (ServiceCounters | null)[] = new Array<ServiceCounters | null>(SERVICE_COUNT_MAX).fill(null)
   readonly #log: LogSink
 
@@ -34,6 +36,7 @@ export class ServiceTable {
   }
 
   register(service: Service): void {
+    if (service.expire !== undefined) this.#timed.push(service)
     const functions = service.handlers.length
     this.#byId[service.id] = {
       service,
@@ -85,6 +88,20 @@ export class ServiceTable {
 
   configurationChanged(change: ConfigurationChange): void {
     for (const entry of this.#byId) entry?.service.configurationChanged?.(change)
+  }
+
+  start(): void {
+    for (const entry of this.#byId) entry?.service.start?.()
+  }
+
+  nextDeadline(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const service of this.#timed) next = Math.min(next, service.nextDeadline?.() ?? next)
+    return next
+  }
+
+  expire(now: number): void {
+    for (const service of this.#timed) service.expire?.(now)
   }
 
   /** Ends the services: highest priority first, then ascending by id. */

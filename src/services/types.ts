@@ -29,6 +29,12 @@ export interface Service {
   /** What it offers to programs; left out: nothing, and no socket is opened. */
   readonly library?: LibraryInterface
   configurationChanged?(change: ConfigurationChange): void
+  /** The node is about to look for others; what is sent here is in its first ring. */
+  start?(): void
+  /** When `expire` is wanted, in ms; Infinity for never. */
+  nextDeadline?(): number
+  /** Time has passed; a deadline may have. */
+  expire?(now: number): void
   /** The node is about to leave in order: last messages go out now. */
   exit?(): void
   /** After exit: whether all that was to be said has been delivered. */

@@ -10,6 +10,7 @@ import { createMcastHeader, MessageType } from '../../src/wire/generation.js'
 import { createGeneration3 } from '../../src/wire/generation3.js'
 import { checkServiceMessage, ServiceId, serviceOf } from '../../src/wire/service.js'
 import * as sync from '../../src/wire/sync.js'
+import * as votequorum from '../../src/wire/votequorum.js'
 import type { TotemMessage } from './captures.js'
 import { FakeQueue, NET_MTU, type Packet } from './fake-ring.js'
 import { Collector, type Received } from './messages.js'
@@ -55,6 +56,9 @@ function canonical({ groups, origin, bytes }: Received): ServiceMessage | undefi
   const service = serviceOf(id)
   const kind = `${service}.${id & 0xffff}`
   if (service === ServiceId.cmap) return { origin, kind, bytes: canonicalCmap(bytes).toString('hex') }
+  if (service === ServiceId.votequorum) {
+    return { origin, kind, bytes: canonicalVotequorum(id & 0xffff, bytes).toString('hex') }
+  }
   if (service === ServiceId.cpg) return { origin, kind, bytes: canonicalCpg(id & 0xffff, bytes).toString('hex') }
   return undefined
 }
@@ -66,7 +70,6 @@ function canonicalSync(bytes: Buffer): Buffer {
     return out.subarray(0, sync.writeBarrier(barrier, out, 0, LITTLE))
   }
   if (!sync.readServiceBuild(bytes, 0, bytes.length, LITTLE, build)) throw new Error('a strange message of sync')
-  build.services = build.services.filter(id => id !== ServiceId.votequorum)
   return out.subarray(0, sync.writeServiceBuild(build, out, 0, LITTLE))
 }
 
@@ -75,6 +78,38 @@ function canonicalCmap(bytes: Buffer): Buffer {
   if (message === undefined) throw new Error('a strange message of cmap')
   const out = Buffer.alloc(bytes.length)
   return out.subarray(0, writeCmapMcast(message, out, 0, LITTLE))
+}
+
+function canonicalVotequorum(fn: number, bytes: Buffer): Buffer {
+  const out = Buffer.alloc(bytes.length)
+  switch (fn) {
+    case votequorum.VotequorumFunction.nodeInfo: {
+      const info = votequorum.createNodeInfo()
+      if (!votequorum.readNodeInfo(bytes, 0, bytes.length, LITTLE, info)) throw new Error('a strange nodeinfo')
+      votequorum.writeNodeInfo(info, out, 0, LITTLE)
+      return out
+    }
+    case votequorum.VotequorumFunction.reconfigure: {
+      const message = votequorum.readReconfigure(bytes, 0, bytes.length, LITTLE)
+      if (message === undefined) throw new Error('a strange reconfigure')
+      votequorum.writeReconfigure(message, out, 0, LITTLE)
+      return out
+    }
+    case votequorum.VotequorumFunction.qdeviceReg: {
+      const message = votequorum.readQdeviceReg(bytes, 0, bytes.length, LITTLE)
+      if (message === undefined) throw new Error('a strange registration')
+      votequorum.writeQdeviceReg(message, out, 0, LITTLE)
+      return out
+    }
+    case votequorum.VotequorumFunction.qdeviceReconfigure: {
+      const message = votequorum.readQdeviceReconfigure(bytes, 0, bytes.length)
+      if (message === undefined) throw new Error('a strange change of names')
+      votequorum.writeQdeviceReconfigure(message, out, 0, LITTLE)
+      return out
+    }
+    default:
+      throw new Error(`unexpected function ${fn} of votequorum`)
+  }
 }
 
 function canonicalCpg(fn: number, bytes: Buffer): Buffer {

@@ -1,16 +1,21 @@
-// A node on the fake ring with the services of a daemon that has no quorum provider: cmap, cpg, quorum.
+// A node on the fake ring with the services of a daemon: cmap, cpg, quorum, and votequorum where the map says so.
 
 import type { LogLevel } from '../../src/log/types.js'
+import { LiveMap } from '../../src/services/cmap/live-map.js'
 import { CmapService } from '../../src/services/cmap/service.js'
 import { CpgService } from '../../src/services/cpg/service.js'
 import { Executive } from '../../src/services/executive.js'
+import { quorumProvider } from '../../src/services/quorum/provider.js'
 import { QuorumService } from '../../src/services/quorum/service.js'
+import { VotequorumService } from '../../src/services/votequorum/service.js'
 import { type FakeCluster, FakeNode, NET_MTU } from './fake-ring.js'
 
 export interface ServiceNodeOptions {
   readonly configVersion?: number
   readonly reusableHandles?: boolean
   readonly littleEndian?: boolean
+  /** The configuration map; with quorum.provider in it there is votequorum. */
+  readonly map?: LiveMap
 }
 
 export class ServiceNode extends FakeNode {
@@ -18,6 +23,9 @@ export class ServiceNode extends FakeNode {
   readonly cpg: CpgService
   readonly cmap: CmapService
   readonly quorum: QuorumService
+  readonly votequorum: VotequorumService | undefined
+  readonly map: LiveMap
+  now = 0
   readonly logged: string[] = []
   readonly shutdowns: string[] = []
   readonly versions: [number, number][] = []
@@ -50,7 +58,19 @@ export class ServiceNode extends FakeNode {
       versionReceived: (node, version) => this.versions.push([node, version]),
     })
     this.cpg = new CpgService({ port, log, reusableHandles: options.reusableHandles ?? true })
-    this.quorum = new QuorumService(log)
+    this.map = options.map ?? new LiveMap()
+    const provider = quorumProvider(this.map.getString('quorum.provider') ?? '', log)
+    this.quorum = new QuorumService({ log, provider })
+    if (provider === 'votequorum') {
+      this.votequorum = new VotequorumService({
+        port,
+        map: this.map,
+        log,
+        now: () => this.now,
+        report: view => this.quorum.report(view),
+      })
+      this.executive.register(this.votequorum)
+    }
     // Not in the order of their ids: the barrier has to sort.
     this.executive.register(this.quorum)
     this.executive.register(this.cpg)
@@ -74,6 +94,7 @@ export class ServiceNode extends FakeNode {
 export function startNode(cluster: FakeCluster, id: number, options: ServiceNodeOptions = {}): ServiceNode {
   const node = new ServiceNode(id, options)
   cluster.add(node)
+  node.executive.table.start()
   cluster.run(cluster.form([id]))
   return node
 }
