@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# Installs what the interoperation tests need on Debian or Ubuntu: the real corosync, its headers, tools for networks, and a
-# browser for the timeline of the laboratory.
+# Installs what the interoperation tests need on Debian or Ubuntu: the real corosync, its headers, its notification and quorum
+# device daemons, Pacemaker, tools for networks, and a browser for the timeline of the laboratory.
 # Starts no service: packages ask policy-rc.d, which says no while they are installed and is put back afterwards.
 set -euo pipefail
 
-packages=(corosync libcpg-dev gcc libc6-dev tshark iproute2 nftables ethtool util-linux chromium)
+packages=(
+  corosync libcpg-dev libcmap-dev libcfg-dev libquorum-dev libvotequorum-dev gcc libc6-dev
+  corosync-notifyd corosync-qdevice corosync-qnetd libnss3-tools dbus-daemon dbus-bin
+  pacemaker pacemaker-cli-utils pacemaker-resource-agents
+  tshark iproute2 nftables ethtool util-linux chromium
+)
 
 missing=()
 for package in "${packages[@]}"; do
