@@ -1,6 +1,7 @@
 // Packet security as the file asks for it (spec: config 4 and 12.1, steps 5 and 6): which cipher and hash, and the key. The
 // key is read even where the transport could not use it, because the reference complains about the key first.
 
+import { textBytes } from '../wire/text.js'
 import { asSystemError, errorText } from './errors.js'
 import type { Settings } from './settings.js'
 import type { CryptoConfiguration } from './types.js'
@@ -45,7 +46,7 @@ function readKey(
   const inline = settings.given('totem.key')
   const file = settings.given('totem.keyfile')
   if (file === undefined && inline !== undefined) {
-    const bytes = settings.bytes(inline)
+    const bytes = textBytes(inline)
     // The reference counts the terminator of the text as a byte of the key.
     if (bytes.length + 1 < KEY_BYTES_MIN) {
       settings.fail(

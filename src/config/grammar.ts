@@ -2,6 +2,8 @@
 // each with its position; or everything up to the first line that does not fit, and why. What the names mean is not
 // known here.
 
+import { readText } from '../wire/text.js'
+
 /** Bytes of a line without its newline; the reference reads lines into 512 bytes, newline and terminator included. */
 export const LINE_BYTES_MAX = 510
 /** A path together with the next name and the dot between them stays below this. */
@@ -42,8 +44,8 @@ export interface ParsedText {
   /** In file order; complete when `error` is absent. */
   readonly events: readonly ConfigEvent[]
   readonly error?: GrammarError
-  /** How bytes above 127 were read. A file that is not UTF-8 is taken as Latin-1, byte by byte. */
-  readonly encoding: 'utf-8' | 'latin1'
+  /** False for a file with bytes that are no UTF-8; they stand in the texts as in wire/text.ts. */
+  readonly utf8: boolean
 }
 
 const NEWLINE = 10
@@ -51,7 +53,7 @@ const CARRIAGE_RETURN = 13
 
 /** Never throws, whatever the bytes. */
 export function parseText(bytes: Uint8Array): ParsedText {
-  const { text, encoding } = decode(bytes)
+  const utf8 = isUtf8(bytes)
   const events: ConfigEvent[] = []
   const sections: string[] = []
   // Length of the dotted path of the open sections.
@@ -60,7 +62,7 @@ export function parseText(bytes: Uint8Array): ParsedText {
   const fail = (column: number, reason: string, help: string): ParsedText => ({
     events,
     error: { line, column, reason, help },
-    encoding,
+    utf8,
   })
 
   for (let start = 0; start < bytes.length; ) {
@@ -76,7 +78,7 @@ export function parseText(bytes: Uint8Array): ParsedText {
       return fail(nul + 1, 'Line too long', 'the line contains a NUL byte, which ends it; remove it')
     }
     const contentEnd = nul >= 0 ? start + nul : end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end
-    const content = trimEnd(text(start, contentEnd))
+    const content = trimEnd(readText(bytes, start, contentEnd - start))
     start = ended ? end + 1 : end
     const first = content.search(/[^ \t]/)
     if (first < 0 || content[first] === '#') continue
@@ -145,7 +147,7 @@ export function parseText(bytes: Uint8Array): ParsedText {
       `section "${sections[sections.length - 1]}", opened in line ${opened}, is never closed; add "}"`,
     )
   }
-  return { events, encoding }
+  return { events, utf8 }
 }
 
 const shorterPath = `section names and key, joined by dots, stay below ${PATH_LENGTH_LIMIT} characters`
@@ -159,14 +161,12 @@ function lastUnclosed(events: readonly ConfigEvent[]): number {
   return lines[lines.length - 1] ?? 0
 }
 
-function decode(bytes: Uint8Array): { text: (start: number, end: number) => string; encoding: 'utf-8' | 'latin1' } {
-  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+function isUtf8(bytes: Uint8Array): boolean {
   try {
-    utf8.decode(bytes)
-    return { text: (start, end) => utf8.decode(bytes.subarray(start, end)), encoding: 'utf-8' }
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return true
   } catch {
-    const latin1 = (start: number, end: number) => Buffer.from(bytes.subarray(start, end)).toString('latin1')
-    return { text: latin1, encoding: 'latin1' }
+    return false
   }
 }
 

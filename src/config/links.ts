@@ -1,6 +1,7 @@
 // Links (rings, in old files) as both styles of file describe them: which exist, their group, port and ttl, and the knet
 // values that follow from the token timeout (spec: config 5, 10.3, 11.1).
 
+import { textBytes } from '../wire/text.js'
 import { addressBytes, generateGroup, isMulticast, type ResolvedAddress } from './addresses.js'
 import { PARSE_ERROR, type Settings } from './settings.js'
 import type { AddressFamily, IpVersion, LinkConfiguration, Member, Transport } from './types.js'
@@ -80,7 +81,7 @@ export function groupOf(
   if (isBroadcast(settings, link, 'udp')) return BROADCAST_ADDRESS
   const clusterName = settings.given('totem.cluster_name')
   if (given === undefined && clusterName !== undefined) {
-    return generateGroup(settings.bytes(clusterName), link, family)
+    return generateGroup(textBytes(clusterName), link, family)
   }
   if (given === undefined) {
     return settings.fail(

@@ -1,5 +1,8 @@
 // The configuration map: typed values under dotted keys, iterated in byte order of the keys (spec: services 7.2). Only the
-// store: reading files, tracking changes, read-only keys and the protocol with clients stand elsewhere and use it.
+// store: reading files, tracking changes, read-only keys and the protocol with clients stand elsewhere and use it. A `str` may
+// hold bytes that are no UTF-8: how, stands in wire/text.ts.
+
+import { textLength } from '../wire/text.js'
 
 export type IntegerType = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32'
 export type BigIntegerType = 'i64' | 'u64'
@@ -15,7 +18,7 @@ export type MapType = MapValue['type']
 
 export const KEY_LENGTH_MIN = 3
 export const KEY_LENGTH_MAX = 255
-/** Bytes of a string (its terminator included) or binary value. */
+/** Bytes of a string (its terminator not counted) or binary value. */
 export const VALUE_LENGTH_MAX = 16384
 
 export const INTEGER_RANGE: Readonly<Record<IntegerType, readonly [number, number]>> = {
@@ -38,10 +41,58 @@ export function isKeyName(key: string): boolean {
   return key.length >= KEY_LENGTH_MIN && key.length <= KEY_LENGTH_MAX && /^[A-Za-z0-9._\-/:]*$/.test(key)
 }
 
+/** Keys in byte order, for iteration. Keys are ASCII, so that the order of strings is the order of bytes. */
+export class SortedKeys {
+  readonly #sorted: string[] = []
+
+  /** A key that is not there yet. */
+  add(key: string): void {
+    this.#sorted.splice(this.#lowerBound(key), 0, key)
+  }
+
+  /** A key that is there. */
+  remove(key: string): void {
+    this.#sorted.splice(this.#lowerBound(key), 1)
+  }
+
+  /**
+   * The first key behind `after` (or the first of all) that starts with `prefix`. An iterator that keeps only its last key
+   * holds its position whatever is added or deleted meanwhile.
+   */
+  next(prefix = '', after?: string): string | undefined {
+    let at = this.#lowerBound(after === undefined || after < prefix ? prefix : after)
+    if (after !== undefined && this.#sorted[at] === after) at++
+    const key = this.#sorted[at]
+    return key?.startsWith(prefix) ? key : undefined
+  }
+
+  /** A copy of those that start with `prefix`, in order. */
+  list(prefix = ''): string[] {
+    const found: string[] = []
+    for (let at = this.#lowerBound(prefix); at < this.#sorted.length; at++) {
+      const key = this.#sorted[at]!
+      if (!key.startsWith(prefix)) break
+      found.push(key)
+    }
+    return found
+  }
+
+  #lowerBound(key: string): number {
+    let low = 0
+    let high = this.#sorted.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#sorted[middle]! < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
 /** Plain data, small numbers of keys (hundreds): a hash for access, a sorted list for iteration. */
 export class ConfigMap {
   readonly #values = new Map<string, MapValue>()
-  readonly #sorted: string[] = []
+  readonly #sorted = new SortedKeys()
 
   get size(): number {
     return this.#values.size
@@ -58,43 +109,31 @@ export class ConfigMap {
   /** Type and value replace what was there. A binary value is copied. */
   set(key: string, value: MapValue): SetResult {
     const old = this.#values.get(key)
-    if (old === undefined && !isKeyName(key)) return 'bad name'
     if (!isValid(value)) return 'bad value'
+    if (old === undefined && !isKeyName(key)) return 'bad name'
     if (old !== undefined && sameValue(old, value)) return 'unchanged'
     const kept: MapValue = value.type === 'bin' ? { type: 'bin', value: value.value.slice() } : value
     this.#values.set(key, kept)
     if (old !== undefined) return 'changed'
-    this.#sorted.splice(this.#lowerBound(key), 0, key)
+    this.#sorted.add(key)
     return 'created'
   }
 
   /** Returns whether the key was there. */
   delete(key: string): boolean {
     if (!this.#values.delete(key)) return false
-    this.#sorted.splice(this.#lowerBound(key), 1)
+    this.#sorted.remove(key)
     return true
   }
 
-  /**
-   * The first key behind `after` (or the first of all) that starts with `prefix`. An iterator that keeps only its last key
-   * holds its position whatever is added or deleted meanwhile.
-   */
+  /** See SortedKeys.next. */
   nextKey(prefix = '', after?: string): string | undefined {
-    let at = this.#lowerBound(after === undefined || after < prefix ? prefix : after)
-    if (after !== undefined && this.#sorted[at] === after) at++
-    const key = this.#sorted[at]
-    return key?.startsWith(prefix) ? key : undefined
+    return this.#sorted.next(prefix, after)
   }
 
   /** A copy of the keys that start with `prefix`, in order. */
   keys(prefix = ''): string[] {
-    const found: string[] = []
-    for (let at = this.#lowerBound(prefix); at < this.#sorted.length; at++) {
-      const key = this.#sorted[at]!
-      if (!key.startsWith(prefix)) break
-      found.push(key)
-    }
-    return found
+    return this.#sorted.list(prefix)
   }
 
   /** The text of a `str`; undefined for a missing key or any other type. */
@@ -113,18 +152,6 @@ export class ConfigMap {
     const found = this.#values.get(key)
     return found?.type === type ? (found.value as bigint) : undefined
   }
-
-  /** Keys are ASCII, so that the order of strings is the order of bytes. */
-  #lowerBound(key: string): number {
-    let low = 0
-    let high = this.#sorted.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#sorted[middle]! < key) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
 }
 
 function isValid(value: MapValue): boolean {
@@ -138,7 +165,7 @@ function isValid(value: MapValue): boolean {
     case 'dbl':
       return true
     case 'str':
-      return !value.value.includes('\0') && Buffer.byteLength(value.value) < VALUE_LENGTH_MAX
+      return !value.value.includes('\0') && textLength(value.value) <= VALUE_LENGTH_MAX
     case 'bin':
       return value.value.length <= VALUE_LENGTH_MAX
     default: {

@@ -21,7 +21,6 @@ export interface ReadState {
   readonly warnings: ConfigWarning[]
   readonly services: ServiceDeclaration[]
   legacy: boolean
-  encoding: 'utf-8' | 'latin1'
 }
 
 export function createReadState(): ReadState {
@@ -32,17 +31,15 @@ export function createReadState(): ReadState {
     warnings: [],
     services: [],
     legacy: false,
-    encoding: 'utf-8',
   }
 }
 
 /** Reads the main file into `state`. */
 export function readMainFile(state: ReadState, file: string, bytes: Uint8Array, ids: IdResolver): void {
   const parsed = parseText(bytes)
-  state.encoding = parsed.encoding
   state.legacy = isLegacy(parsed.events)
-  if (parsed.encoding === 'latin1') {
-    state.warnings.push({ message: `${file} is not UTF-8; bytes above 127 are taken as Latin-1.` })
+  if (!parsed.utf8) {
+    state.warnings.push({ message: `${file} is not UTF-8; bytes that are not are kept as they are.` })
   }
   new Reader(state, file, ids, 'main').run(parsed)
 }

@@ -27,7 +27,6 @@ export class Settings {
   readonly legacy: boolean
   readonly generation: DefaultsGeneration
   readonly file: string
-  readonly #encoding: 'utf-8' | 'latin1'
 
   constructor(state: ReadState, file: string, generation: DefaultsGeneration) {
     this.map = state.map
@@ -36,7 +35,6 @@ export class Settings {
     this.legacy = state.legacy
     this.generation = generation
     this.file = file
-    this.#encoding = state.encoding
   }
 
   /** The text in the file, or undefined. */
@@ -86,11 +84,6 @@ export class Settings {
   /** A line of the table that `-t -v` prints. */
   note(key: string, value: string | number, origin: ValueOrigin = this.origin(key)): void {
     this.effective.push({ key, value: String(value), origin })
-  }
-
-  /** A text of the file as the bytes that it was there. */
-  bytes(text: string): Uint8Array {
-    return Buffer.from(text, this.#encoding)
   }
 
   warn(message: string, key?: string): void {

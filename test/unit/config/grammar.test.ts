@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { LINE_BYTES_MAX, PATH_LENGTH_LIMIT, parseText } from '../../../src/config/grammar.js'
 import { loadConfiguration } from '../../../src/config/index.js'
 import { namesToResolve } from '../../../src/config/localnode.js'
+import { textBytes } from '../../../src/wire/text.js'
 import { fakeHost } from '../../support/config-host.js'
 
 function parse(text: string | Uint8Array) {
@@ -115,10 +116,13 @@ describe('positions', () => {
 })
 
 describe('a file that is not UTF-8', () => {
-  it('is read byte by byte', () => {
-    const parsed = parse(Buffer.from('key: a\xfcb\n', 'latin1'))
-    assert.equal(parsed.encoding, 'latin1')
-    assert.equal(parsed.events[0]?.kind === 'item' && parsed.events[0].value, 'aüb')
+  it('keeps its bytes, and is read as UTF-8 where it is that', () => {
+    const line = Buffer.concat([Buffer.from('key: ü'), Buffer.from('a\xfcb\n', 'latin1')])
+    const parsed = parse(line)
+    assert.equal(parsed.utf8, false)
+    const value = parsed.events[0]?.kind === 'item' ? parsed.events[0].value : ''
+    assert.equal(value, 'üa\udcfcb')
+    assert.deepEqual(textBytes(value), new Uint8Array(line.subarray(5, -1)))
   })
 })
 

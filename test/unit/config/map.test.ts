@@ -90,10 +90,12 @@ describe('a value of the map', () => {
     assert.equal(map.set('key', { type: 'i64', value: -(2n ** 63n) - 1n }), 'bad value')
   })
 
-  it('has at most 16384 bytes, the terminator of a string among them', () => {
+  it('has at most 16384 bytes, the terminator of a string not counted', () => {
     const map = new ConfigMap()
-    assert.equal(map.set('key', str('x'.repeat(VALUE_LENGTH_MAX - 1))), 'created')
-    assert.equal(map.set('key', str('x'.repeat(VALUE_LENGTH_MAX))), 'bad value')
+    assert.equal(map.set('key', str('x'.repeat(VALUE_LENGTH_MAX))), 'created')
+    assert.equal(map.set('key', str('x'.repeat(VALUE_LENGTH_MAX + 1))), 'bad value')
+    assert.equal(map.set('key', str('é'.repeat(VALUE_LENGTH_MAX / 2 + 1))), 'bad value')
+    assert.equal(map.set('key', str('\udcff'.repeat(VALUE_LENGTH_MAX))), 'changed')
     assert.equal(map.set('key', str('a\0b')), 'bad value')
     assert.equal(map.set('key', { type: 'bin', value: new Uint8Array(VALUE_LENGTH_MAX) }), 'changed')
     assert.equal(map.set('key', { type: 'bin', value: new Uint8Array(VALUE_LENGTH_MAX + 1) }), 'bad value')
