@@ -1,6 +1,7 @@
-// Messages per second and latency of a ring, by size, for one and three nodes: the library as sender, and where real C corosync
-// is installed its daemon with `cpgload`, in turns within the same run, since only ratios of one run mean anything. In namespaces
-// joined by a bridge as root, with and without segmentation offload; on loopback addresses and without C otherwise.
+// Messages per second and latency of a ring, by size, for one and three nodes: our daemon and the C daemon, both loaded by
+// the same program on the stock C library (`cpgload`), and the library with the engine embedded; in turns within the same
+// run, since only ratios of one run mean anything. In namespaces joined by a bridge as root, with and without segmentation
+// offload; where that cannot be, the embedded engine alone on loopback addresses.
 // --write records the tables in docs/performance.md.
 
 import { cpus, loadavg } from 'node:os'
@@ -29,7 +30,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds)
 const seconds = Number(options.seconds)
 
-type Engine = 'ours' | 'c'
+type Engine = 'daemon' | 'ours' | 'c'
 
 interface Bench {
   readonly engine: Engine
@@ -39,7 +40,11 @@ interface Bench {
 
 const obstacle = interopObstacle()
 if (obstacle) console.error(`on loopback, without the C engine: ${obstacle}`)
-const engines: Engine[] = obstacle ? ['ours'] : options.only ? [options.only as Engine] : ['c', 'ours']
+const engines: Engine[] = obstacle
+  ? ['ours']
+  : options.only
+    ? (options.only.split(',') as Engine[])
+    : ['c', 'daemon', 'ours']
 
 async function createBench(engine: Engine, nodes: number, offload: boolean): Promise<Bench> {
   if (obstacle) {
@@ -47,7 +52,7 @@ async function createBench(engine: Engine, nodes: number, offload: boolean): Pro
     return { engine, peers, down }
   }
   const kinds = Array.from({ length: nodes }, () => engine)
-  const { testbed, peers } = await createCluster(kinds, { offload })
+  const { testbed, peers } = await createCluster(kinds, { offload, record: false })
   testbed.configure({ transport: 'udpu' })
   return { engine, peers, down: () => testbed.down() }
 }
@@ -104,38 +109,34 @@ function bytes(size: number): string {
   return size < 1024 ? `${size} B` : `${size / 1024} KiB`
 }
 
+const NAMES: Readonly<Record<Engine, string>> = { daemon: 'daemon', ours: 'embedded', c: 'C' }
+
 function table(nodes: number, offload: boolean, rows: readonly Row[]): string {
   const heading = `${nodes} node${nodes > 1 ? 's' : ''}${obstacle ? ', loopback' : `, segmentation offload ${offload ? 'on' : 'off'}`}`
-  const lines = rows.map(({ size, flood, latency }) => {
-    const cell = (map: Map<Engine, number>, engine: Engine, digits = 0) => map.get(engine)?.toFixed(digits) ?? '-'
-    const ratio = (map: Map<Engine, number>) => {
-      const [c, ours] = [map.get('c'), map.get('ours')]
-      return c && ours ? (ours / c).toFixed(2) : '-'
-    }
-    const megabytes = (engine: Engine) => {
-      const rate = flood.get(engine)
-      return rate === undefined ? '-' : ((rate * size) / 1e6).toFixed(1)
-    }
-    return `| ${[
-      bytes(size),
-      cell(flood, 'ours'),
-      cell(flood, 'c'),
-      megabytes('ours'),
-      megabytes('c'),
-      `**${ratio(flood)}**`,
-      cell(latency, 'ours'),
-      cell(latency, 'c'),
-      ratio(latency),
-    ].join(' | ')} |`
-  })
-  return [
-    `### ${heading}`,
-    '',
-    '| size | ours, msg/s | C, msg/s | ours, MB/s | C, MB/s | ratio | ours, latency us | C, latency us | ratio |',
-    '|---|---|---|---|---|---|---|---|---|',
-    ...lines,
-    '',
-  ].join('\n')
+  const ours = engines.filter(engine => engine !== 'c')
+  const compared = engines.includes('c') ? ours : []
+  const ratio = (map: ReadonlyMap<Engine, number>, engine: Engine): string => {
+    const [c, own] = [map.get('c'), map.get(engine)]
+    return c && own ? `**${(own / c).toFixed(2)}**` : '-'
+  }
+  const columns = [
+    'size',
+    ...engines.map(engine => `${NAMES[engine]}, msg/s`),
+    ...engines.map(engine => `${NAMES[engine]}, MB/s`),
+    ...compared.map(engine => `${NAMES[engine]}/C`),
+    ...engines.map(engine => `${NAMES[engine]}, latency us`),
+    ...compared.map(engine => `${NAMES[engine]}/C`),
+  ]
+  const lines = rows.map(({ size, flood, latency }) => [
+    bytes(size),
+    ...engines.map(engine => (flood.get(engine) ?? 0).toFixed(0)),
+    ...engines.map(engine => (((flood.get(engine) ?? 0) * size) / 1e6).toFixed(1)),
+    ...compared.map(engine => ratio(flood, engine)),
+    ...engines.map(engine => (latency.get(engine) ?? 0).toFixed(0)),
+    ...compared.map(engine => ratio(latency, engine)),
+  ])
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [`### ${heading}`, '', row(columns), row(columns.map(() => '---')), ...lines.map(row), ''].join('\n')
 }
 
 // Other work on the machine does not slow both engines alike: the C daemon and its client pay for every switch between them.

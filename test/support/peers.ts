@@ -118,12 +118,10 @@ export abstract class Peer {
   }
 }
 
-export class CPeer extends Peer {
+/** A daemon of its own, with one `cpgload` process per job. */
+abstract class ServedPeer extends Peer {
   declare readonly host: Host
-  readonly kind = 'c'
   readonly #cpgload: string
-  #trace: HostProcess | undefined
-  #revived = false
 
   constructor(host: Host, cpgload: string) {
     super(host)
@@ -134,31 +132,11 @@ export class CPeer extends Peer {
     return this.host.daemon!
   }
 
-  get tracing(): boolean {
-    return this.#trace?.running ?? false
-  }
-
-  start(): void {
-    this.host.start()
-  }
-
   log(): string {
     return this.host.log()
   }
 
-  /**
-   * corosync 3.1.7 ends itself now and then, about once in 80 starts, when three nodes start in the same millisecond over udp,
-   * without any of ours in the ring. That one defect is met once per test with a restart, and said; any other end is a failure.
-   */
-  override revive(): void {
-    if (this.#revived || this.engine.result !== 'SIGABRT' || !this.engine.stderr.includes(KNOWN_ASSERTION))
-      super.revive()
-    this.#revived = true
-    console.error(`node ${this.node}: the C daemon ended itself (${this.engine.stderr.trim()}); started again`)
-    this.start()
-  }
-
-  ring(): Promise<number[]> {
+  ring(): Promise<readonly number[]> {
     return this.host.joinedNodes()
   }
 
@@ -193,6 +171,32 @@ export class CPeer extends Peer {
     if (!line.startsWith('{'))
       throw new Error(`cpgload ${args.join(' ')} on node ${this.node}: exit ${code}: ${stderr}`)
     return JSON.parse(line)
+  }
+}
+
+export class CPeer extends ServedPeer {
+  readonly kind = 'c'
+  #trace: HostProcess | undefined
+  #revived = false
+
+  get tracing(): boolean {
+    return this.#trace?.running ?? false
+  }
+
+  start(): void {
+    this.host.start()
+  }
+
+  /**
+   * corosync 3.1.7 ends itself now and then, about once in 80 starts, when three nodes start in the same millisecond over udp,
+   * without any of ours in the ring. That one defect is met once per test with a restart, and said; any other end is a failure.
+   */
+  override revive(): void {
+    if (this.#revived || this.engine.result !== 'SIGABRT' || !this.engine.stderr.includes(KNOWN_ASSERTION))
+      super.revive()
+    this.#revived = true
+    console.error(`node ${this.node}: the C daemon ended itself (${this.engine.stderr.trim()}); started again`)
+    this.start()
   }
 
   async startTrace(options: TraceOptions): Promise<void> {
@@ -344,59 +348,24 @@ export class OurPeer extends Peer {
   }
 }
 
-/**
- * Our daemon. No programs can reach it yet, so it carries no load of its own; what it records is the ring, from its start
- * to its end, life after life in one file.
- */
-export class DaemonPeer extends Peer {
-  declare readonly host: Host
+/** Our daemon. Unless told otherwise it records the ring, from its start to its end, life after life in one file. */
+export class DaemonPeer extends ServedPeer {
   readonly kind = 'daemon'
-  readonly tracing = true
+  readonly tracing: boolean
 
-  constructor(host: Host) {
-    super(host)
-    this.traceFiles.push(join(host.directory, 'engine'))
-  }
-
-  get engine(): HostProcess {
-    return this.host.daemon!
+  constructor(host: Host, cpgload: string, tracing = true) {
+    super(host, cpgload)
+    this.tracing = tracing
+    if (tracing) this.traceFiles.push(join(host.directory, 'engine'))
   }
 
   start(): void {
-    this.host.start([process.execPath, DAEMON, '--record', this.traceFiles[0]!])
-  }
-
-  log(): string {
-    return this.host.log()
-  }
-
-  async ring(): Promise<readonly number[]> {
-    if (!this.engine.running) return []
-    const last = this.traces()
-      .at(-1)
-      ?.events.findLast(({ event }) => event === 'regular')
-    return last?.event === 'regular' ? last.members : []
-  }
-
-  flood(): Promise<LoadReport> {
-    return this.#unable()
-  }
-
-  listen(): Promise<LoadReport> {
-    return this.#unable()
-  }
-
-  ping(): Promise<LoadReport> {
-    return this.#unable()
+    this.host.start([process.execPath, DAEMON, ...this.traceFiles.flatMap(file => ['--record', file])])
   }
 
   async startTrace(): Promise<void> {}
   quiet(): void {}
   async endTrace(): Promise<void> {}
-
-  #unable(): never {
-    throw new Error('no program can reach our daemon')
-  }
 }
 
 interface Answer {
@@ -424,14 +393,14 @@ function installCpgload(directory: string): string {
 /** Hosts with one peer each, in the order of `kinds`; nothing is started. INTEROP_OURS=c proves the tests themselves with C daemons only. */
 export async function createCluster(
   kinds: readonly PeerKind[],
-  options: Omit<TestbedOptions, 'hosts'> = {},
+  options: Omit<TestbedOptions, 'hosts'> & { readonly record?: boolean } = {},
 ): Promise<{ testbed: Testbed; peers: Peer[] }> {
   const testbed = await Testbed.create({ hosts: kinds.length, ...options })
   const tool = installCpgload(testbed.directory)
   const allC = process.env.INTEROP_OURS === 'c'
   const peers = testbed.hosts.map((host, i) => {
     if (kinds[i] === 'c' || allC) return new CPeer(host, tool)
-    return kinds[i] === 'daemon' ? new DaemonPeer(host) : new OurPeer(host)
+    return kinds[i] === 'daemon' ? new DaemonPeer(host, tool, options.record) : new OurPeer(host)
   })
   return { testbed, peers }
 }
