@@ -49,6 +49,8 @@ export class Connection implements IpcConnection {
   readonly #events = new EventQueue()
   /** There may be requests; stays set while the rate forbids to look. */
   #hasRequests = false
+  /** The owner could not take a request; it waits in the channel until `resume`. */
+  #held = false
   /** Bytes that the program has to be sent, one per event in its ring. */
   #owedBytes = 0
   /** The stream is full, the loop tells when it is not. */
@@ -136,11 +138,11 @@ export class Connection implements IpcConnection {
 
   /** Hands as many requests to the owner as the rate allows. True when there may be more that it allows. */
   takeRequests(): boolean {
-    if (!this.#hasRequests) return false
+    if (!this.#hasRequests || this.#held) return false
     const channel = this.#channel
     const { owner } = this.#host
     // The quota is asked for again each time: a request may lead to a lower rate.
-    for (let taken = 0; taken < this.state.quota; taken++) {
+    for (let i = 0; i < this.state.quota; i++) {
       if (!this.#open) return false
       if (!channel.next()) {
         this.#hasRequests = false
@@ -151,9 +153,15 @@ export class Connection implements IpcConnection {
         this.#end(undefined)
         return false
       }
-      this.statistics.requests++
-      owner.request(this, channel.bytes, channel.off, channel.len)
+      const taken = owner.request(this, channel.bytes, channel.off, channel.len)
       if (!this.#open) return false
+      if (!taken) {
+        channel.unread()
+        this.#held = true
+        this.statistics.receiveRetries++
+        return false
+      }
+      this.statistics.requests++
       channel.reclaim()
       if (channel.fault !== undefined) this.#end(channel.fault)
     }
@@ -164,6 +172,16 @@ export class Connection implements IpcConnection {
   sendOutput(now: number): void {
     if (this.#open && now >= this.#retryAt) this.#sendWaiting(now)
     if (this.#open && this.#owedBytes > 0 && !this.#streamFull) this.#sendOwedBytes()
+  }
+
+  get held(): boolean {
+    return this.#held
+  }
+
+  /** The owner may be able to take the request that it could not. */
+  resume(): void {
+    this.#held = false
+    if (this.#open && this.state.quota > 0) this.#host.ready(this)
   }
 
   /** The rate of the service has changed. */
