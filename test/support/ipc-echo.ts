@@ -6,6 +6,7 @@
 // asks for events: u32 how many, u32 payload bytes; each carries its number and is answered at the end; id 3 is answered
 // with the number of requests with id 1 until now; id 4 ends the connection.
 
+import { readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { IpcServer } from '../../src/ipc/server.js'
 import type { IpcConnection, IpcRate, IpcTransport } from '../../src/ipc/types.js'
@@ -108,6 +109,7 @@ function report(): void {
     active: server.activeCount,
     closed: server.closedCount,
     descriptors: loop.size,
+    openFiles: readdirSync('/proc/self/fd').length,
     unclaimedFaults: sharedArena().unclaimedFaults,
     rss: process.memoryUsage().rss,
     silent,
