@@ -272,7 +272,8 @@ export const SCHEMA: readonly KeySchema[] = [
   key('uidgid.uid', 'str', '1 2 3', '', 'live', 'later', 'User, by name or number, whose programs may connect; adds up.', { cmap: 'uidgid.config.uid.<number>', ro: true }),
   key('uidgid.gid', 'str', '1 2 3', '', 'live', 'later', 'Group whose programs may connect; adds up.', { cmap: 'uidgid.config.gid.<number>', ro: true }),
   // --- system
-  key('system.qb_ipc_type', 'str', '3', 'native', 'refused', 'later', 'How clients are connected: native is shm.', { ro: true, words: parserWords('Invalid system.qb_ipc_type', 'native', 'shm', 'socket') }),
+  key('system.qb_ipc_type', 'str', '3', 'native', 'refused', 'honour', 'How clients are connected: native is shm.', { ro: true, words: parserWords('Invalid system.qb_ipc_type', 'native', 'shm', 'socket') }),
+  key('system.ipc_prefix', 'str', 'project', '', 'refused', 'honour', 'In front of the names by which programs find the services (cmap, cpg, ...), so that several daemons can be told apart on one host or network namespace. Without it, COROSYNC_IPC_PREFIX.', RO),
   key('system.sched_rr', 'str', '3', 'yes', 'refused', 'honour', 'Realtime scheduling of the executive.', { ro: true, words: parserWords('Invalid system.sched_rr value', 'yes', 'no') }),
   key('system.priority', 'str', '3', '0', 'refused', 'honour', 'Nice value without realtime scheduling: a number, max or min.', RO),
   key('system.move_to_root_cgroup', 'str', '3', 'auto', 'refused', 'honour', 'Move to the root control group, where realtime scheduling may be allowed.', { ro: true, words: parserWords('Invalid system.move_to_root_cgroup', 'yes', 'no', 'auto') }),

@@ -177,6 +177,8 @@ export interface Configuration {
   readonly stateDir: string
   readonly scheduling: SchedulingConfiguration
   readonly ipcType: 'native' | 'shm' | 'socket'
+  /** In front of the names of the services' sockets. */
+  readonly ipcPrefix: string
   readonly logging: LoggingConfiguration
   readonly quorumProvider?: string
   readonly services: readonly ServiceDeclaration[]

@@ -26,6 +26,8 @@ import {
 
 /** Longest link mode that is looked at. */
 const LINK_MODE_MAX = 63
+/** The name of a local socket has 106 characters at most, that of a service's is short. */
+const IPC_PREFIX_MAX = 64
 
 function wireOf(state: ReadState): WireName | undefined {
   return state.map.getString('totem.wire') as WireName | undefined
@@ -46,6 +48,7 @@ export function validate(
 ): Configuration {
   const { environment, host } = options
   const stateDir = enterStateDirectory(settings, options)
+  const ipcPrefix = readIpcPrefix(settings, environment)
   const transport = readTransport(settings)
   const crypto = readCrypto(settings, options.read, environment.COROSYNC_TOTEM_AUTHKEY_FILE)
   checkLinkModeLength(settings)
@@ -118,6 +121,7 @@ export function validate(
       moveToRootCgroup: settings.text('system.move_to_root_cgroup') as 'yes' | 'no' | 'auto',
     },
     ipcType: ipcTypeOf(settings),
+    ipcPrefix,
     logging,
     ...(quorumProvider === undefined ? {} : { quorumProvider }),
     services: state.services,
@@ -145,6 +149,19 @@ function enterStateDirectory(settings: Settings, options: LoadOptions): string {
     )
   }
   return directory
+}
+
+function readIpcPrefix(settings: Settings, environment: LoadOptions['environment']): string {
+  const given = settings.given('system.ipc_prefix')
+  const prefix = given ?? environment.COROSYNC_IPC_PREFIX ?? ''
+  if (prefix.length > IPC_PREFIX_MAX || !/^[!-.0-~]*$/.test(prefix)) {
+    settings.fail(
+      given === undefined ? undefined : 'system.ipc_prefix',
+      `Invalid IPC name prefix: '${prefix}'`,
+      `at most ${IPC_PREFIX_MAX} visible characters, none of them a slash`,
+    )
+  }
+  return prefix
 }
 
 function readTransport(settings: Settings): Transport {

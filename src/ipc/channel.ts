@@ -10,7 +10,7 @@ export type SendResult = 'sent' | 'full' | 'failed'
 export interface Channel {
   /** What the program is told so that it finds the channel. */
   readonly connected: Connected
-  /** The request that `next` showed; valid until `reclaim`. */
+  /** The request that `next` showed; valid until `reclaim` or `unread`. */
   readonly bytes: Uint8Array
   readonly off: number
   readonly len: number
@@ -21,6 +21,8 @@ export interface Channel {
   /** True: there is a request. False: there is none, or the channel is broken (see `fault`). */
   next(): boolean
   reclaim(): void
+  /** Instead of `reclaim`: `next` is to show the same request again. */
+  unread(): void
   /** What the program did to the channel that ends the connection; undefined while it is sound. */
   readonly fault: string | undefined
   respond(buf: Uint8Array, off: number, len: number): SendResult

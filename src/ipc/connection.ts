@@ -25,8 +25,6 @@ export interface ConnectionHost {
   readonly maxWaitingEventBytes: number
   /** The connection may have requests to take. */
   ready(connection: Connection): void
-  /** It has a request that the owner would not take yet. */
-  held(connection: Connection): void
   /** It has something to send. */
   owing(connection: Connection): void
   /** Its descriptors are closed; to be told to the owner and forgotten. */
@@ -51,7 +49,7 @@ export class Connection implements IpcConnection {
   readonly #events = new EventQueue()
   /** There may be requests; stays set while the rate forbids to look. */
   #hasRequests = false
-  /** The request last looked at stays in the channel until the owner takes it. */
+  /** The owner could not take a request; it waits in the channel until `resume`. */
   #held = false
   /** Bytes that the program has to be sent, one per event in its ring. */
   #owedBytes = 0
@@ -140,13 +138,13 @@ export class Connection implements IpcConnection {
 
   /** Hands as many requests to the owner as the rate allows. True when there may be more that it allows. */
   takeRequests(): boolean {
-    if (!this.#hasRequests) return false
+    if (!this.#hasRequests || this.#held) return false
     const channel = this.#channel
     const { owner } = this.#host
     // The quota is asked for again each time: a request may lead to a lower rate.
-    for (let taken = 0; taken < this.state.quota; taken++) {
+    for (let i = 0; i < this.state.quota; i++) {
       if (!this.#open) return false
-      if (!this.#held && !channel.next()) {
+      if (!channel.next()) {
         this.#hasRequests = false
         if (channel.fault !== undefined) this.#end(channel.fault)
         return false
@@ -155,10 +153,12 @@ export class Connection implements IpcConnection {
         this.#end(undefined)
         return false
       }
-      this.#held = !owner.request(this, channel.bytes, channel.off, channel.len)
+      const taken = owner.request(this, channel.bytes, channel.off, channel.len)
       if (!this.#open) return false
-      if (this.#held) {
-        this.#host.held(this)
+      if (!taken) {
+        channel.unread()
+        this.#held = true
+        this.statistics.receiveRetries++
         return false
       }
       this.statistics.requests++
@@ -172,6 +172,16 @@ export class Connection implements IpcConnection {
   sendOutput(now: number): void {
     if (this.#open && now >= this.#retryAt) this.#sendWaiting(now)
     if (this.#open && this.#owedBytes > 0 && !this.#streamFull) this.#sendOwedBytes()
+  }
+
+  get held(): boolean {
+    return this.#held
+  }
+
+  /** The owner may be able to take the request that it could not. */
+  resume(): void {
+    this.#held = false
+    if (this.#open && this.state.quota > 0) this.#host.ready(this)
   }
 
   /** The rate of the service has changed. */

@@ -59,10 +59,10 @@ export class IpcServer implements ConnectionHost {
   /** Emptied lists, to be used again. */
   #spareReady: Connection[] = []
   #spareOwing: Connection[] = []
-  /** Those whose next request the owner would not take yet. */
-  #held: Connection[] = []
   /** Those with events that wait for room. */
   readonly #waiting = new Set<Connection>()
+  /** Those with a request that the owner could not take. */
+  readonly #held = new Set<Connection>()
   #ended: Connection[] = []
   #working = false
   #lastSerial = 0
@@ -115,23 +115,24 @@ export class IpcServer implements ConnectionHost {
     this.#services.get(service)?.setRate(rate)
   }
 
-  /** What the owner would not take it may take now: it is offered again at the next turn. */
+  /** The owner may take requests again that it could not take. */
   resume(): void {
-    for (const connection of this.#held) if (connection.open) this.ready(connection)
-    this.#held.length = 0
+    for (const connection of this.#held) connection.resume()
+    this.#held.clear()
   }
 
-  /** A bounded amount of what there is to do. True when more can be done right away. */
+  /** A bounded amount of what there is to do. True when it did something; more may be left (see `nextDeadline`). */
   work(now: number): boolean {
     this.#working = true
     this.#handshakes.expire(now)
     if (now >= this.#acceptAt) this.#resumeAccepting()
+    const worked = this.#ready.length > 0 || this.#owing.length > 0 || this.#ended.length > 0
     this.#takeRequests()
     this.#reap()
     this.#sendOutput(now)
     this.#reap()
     this.#working = false
-    return this.#ready.length > 0 || this.#owing.length > 0
+    return worked
   }
 
   /** When `work` is due even though nothing happens; -Infinity when it is due now. */
@@ -170,11 +171,6 @@ export class IpcServer implements ConnectionHost {
   }
 
   /** For connections. */
-  held(connection: Connection): void {
-    this.#held.push(connection)
-  }
-
-  /** For connections. */
   owing(connection: Connection): void {
     if (connection.isOwing) return
     connection.isOwing = true
@@ -185,6 +181,7 @@ export class IpcServer implements ConnectionHost {
   ended(connection: Connection, reason: string | undefined): void {
     connection.state.connections.delete(connection)
     this.#waiting.delete(connection)
+    this.#held.delete(connection)
     this.#ended.push(connection)
     if (reason === undefined) return
     const { pid, service, statistics } = connection
@@ -202,6 +199,7 @@ export class IpcServer implements ConnectionHost {
       const connection = turn[i]!
       connection.isReady = false
       if (connection.takeRequests()) this.ready(connection)
+      else if (connection.held) this.#held.add(connection)
     }
     turn.length = 0
   }

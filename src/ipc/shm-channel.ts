@@ -120,6 +120,11 @@ export class ShmChannel implements Channel {
     this.#claimFaults(this.#faultsBefore)
   }
 
+  unread(): void {
+    this.#request.unread()
+    this.#claimFaults(this.#faultsBefore)
+  }
+
   respond(buf: Uint8Array, off: number, len: number): SendResult {
     return this.#write(this.#response, buf, off, len, NOTHING, 0, 0)
   }

@@ -111,7 +111,7 @@ export class ShmRingReader {
   }
 
   /**
-   * The next message, to be given back by `reclaim`. 'none': there is none. Any other text says what is wrong with the
+   * The next message, to be given back by `reclaim` or `unread`. 'none': there is none. Any other text says what is wrong with the
    * ring, of which nothing more can be read.
    */
   next(): 'message' | 'none' | RingFault {
@@ -127,6 +127,11 @@ export class ShmRingReader {
     this.off = payload * 4
     this.len = size
     return 'message'
+  }
+
+  /** The message has not been read after all. */
+  unread(): void {
+    this.semaphore.post()
   }
 
   /** Gives the message's room back to the writer. */

@@ -1,11 +1,12 @@
 // A process that serves one service over libqb's transport, for tests against real programs.
 // Arguments: a JSON object, see Options. On its standard output one JSON object per line: what happened. On its standard
-// input single words: 'stop', 'rate <name>', 'report'.
+// input single words: 'stop', 'rate <name>', 'busy', 'resume', 'report'.
 //
 // Requests: id 0 is answered with its own payload behind an answer's header; id 1 is not answered, only counted; id 2
 // asks for events: u32 how many, u32 payload bytes; each carries its number and is answered at the end; id 3 is answered
 // with the number of requests with id 1 until now; id 4 ends the connection.
 
+import { readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { IpcServer } from '../../src/ipc/server.js'
 import type { IpcConnection, IpcRate, IpcTransport } from '../../src/ipc/types.js'
@@ -36,6 +37,7 @@ function say(event: Record<string, unknown>): void {
 const out = new Uint8Array(HEADER + (1 << 20))
 const view = new DataView(out.buffer)
 let silent = 0
+let busy = false
 
 function header(id: number, size: number): void {
   view.setInt32(0, id, true)
@@ -47,7 +49,8 @@ function u32(buf: Uint8Array, at: number): number {
   return (buf[at]! | (buf[at + 1]! << 8) | (buf[at + 2]! << 16) | (buf[at + 3]! << 24)) >>> 0
 }
 
-function request(connection: IpcConnection, buf: Uint8Array, off: number, len: number): void {
+function request(connection: IpcConnection, buf: Uint8Array, off: number, len: number): boolean {
+  if (busy) return false
   const id = u32(buf, off)
   if (id === 0) {
     const payload = len - REQUEST_HEADER
@@ -71,6 +74,7 @@ function request(connection: IpcConnection, buf: Uint8Array, off: number, len: n
     view.setUint32(HEADER, silent, true)
     connection.respond(out, 0, HEADER + 4)
   } else if (id === 4) connection.drop('asked for it')
+  return true
 }
 
 const loop = new ServerLoop()
@@ -108,6 +112,7 @@ function report(): void {
     active: server.activeCount,
     closed: server.closedCount,
     descriptors: loop.size,
+    openFiles: readdirSync('/proc/self/fd').length,
     unclaimedFaults: sharedArena().unclaimedFaults,
     rss: process.memoryUsage().rss,
     silent,
@@ -120,7 +125,11 @@ createInterface({ input: process.stdin })
     const [word, argument] = line.split(' ')
     if (word === 'stop') stopped = true
     else if (word === 'rate') server.setRate(options.service, argument as IpcRate)
-    else if (word === 'report') report()
+    else if (word === 'busy') busy = true
+    else if (word === 'resume') {
+      busy = false
+      server.resume()
+    } else if (word === 'report') report()
   })
   .on('close', () => {
     stopped = true

@@ -172,6 +172,20 @@ ipc_type: socket
     assert.deepEqual(configuration.scheduling, { roundRobin: false, priority: 'min', moveToRootCgroup: 'no' })
   })
 
+  it('takes the prefix of socket names from the file, else from the environment', () => {
+    const prefix = (text: string, environment: Record<string, string>) => {
+      const result = loadText(file('') + text, undefined, { environment })
+      return result.ok ? result.configuration.ipcPrefix : result.problems[0]?.message
+    }
+    const section = (value: string) => `system {\n  ipc_prefix: ${value}\n}\n`
+    assert.equal(prefix('', {}), '')
+    assert.equal(prefix('', { COROSYNC_IPC_PREFIX: 'b-' }), 'b-')
+    assert.equal(prefix(section('a-'), { COROSYNC_IPC_PREFIX: 'b-' }), 'a-')
+    assert.equal(prefix(section('a/b'), {}), "Invalid IPC name prefix: 'a/b'")
+    assert.equal(prefix('', { COROSYNC_IPC_PREFIX: 'x'.repeat(64) }), 'x'.repeat(64))
+    assert.equal(prefix('', { COROSYNC_IPC_PREFIX: 'x'.repeat(65) }), `Invalid IPC name prefix: '${'x'.repeat(65)}'`)
+  })
+
   it('takes the state directory from the environment when the file does not name one', () => {
     const directory = (environment: Record<string, string>) => {
       const result = loadText(file(''), undefined, { environment })
