@@ -6,7 +6,7 @@ import { CsError } from '../../../src/services/errors.js'
 import type { LibraryInterface } from '../../../src/services/library.js'
 import { FakeCluster } from '../../support/fake-ring.js'
 import { HEADER_RANGES, meaning, type Ranges, readIpcSamples } from '../../support/ipc-samples.js'
-import { errorOf, LibraryClient } from '../../support/library-client.js'
+import { LibraryClient } from '../../support/library-client.js'
 import { type ServiceNode, startNode } from '../../support/service-node.js'
 import { votequorumMap } from '../../support/votequorum-map.js'
 
