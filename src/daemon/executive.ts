@@ -12,6 +12,7 @@ import { Epoll } from '../sys/layout.js'
 import { setNice, setRoundRobin, setThreadName } from '../sys/thread.js'
 import { type FromExecutive, SharedWord, StopWish, type ToExecutive, type WorkerData } from './executive-protocol.js'
 import { liveMap, nodeConfig, openRingIdStore } from './executive-setup.js'
+import { ExpectedVotesFile } from './expected-votes-file.js'
 import { servePrograms } from './library-server.js'
 import { LocalMembers } from './local-members.js'
 import { RingLoop } from './loop.js'
@@ -60,7 +61,15 @@ async function main(): Promise<FromExecutive> {
     recording === undefined
       ? undefined
       : new EngineRecorder(recording, () => performance.timeOrigin + performance.now())
-  const node = new ClusterNode({ config, output: loop.output, random: Math.random, observer, map: liveMap(setup.map) })
+  const expectedVotes = setup.stateDir === undefined ? undefined : new ExpectedVotesFile(setup.stateDir, log)
+  const node = new ClusterNode({
+    config,
+    output: loop.output,
+    random: Math.random,
+    observer,
+    map: liveMap(setup.map),
+    expectedVotes,
+  })
   const members = new LocalMembers({
     cpg: node.cpg,
     nodeId: node.nodeId,
@@ -118,6 +127,7 @@ async function main(): Promise<FromExecutive> {
   loop.leave()
   loop.close()
   ringId.close()
+  expectedVotes?.close()
   return { type: 'left', reason: shutdownReason }
 }
 

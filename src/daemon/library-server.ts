@@ -22,6 +22,7 @@ export function servePrograms(setup: IpcSetup, node: ClusterNode, loop: RingLoop
     port: node.executive.port,
     map: node.map,
     log,
+    tellTime: () => node.advance(loop.now()),
     createServer: owner => {
       const server = new IpcServer({
         loop,
@@ -52,6 +53,8 @@ export interface LibraryServerOptions {
   readonly port: GatePort
   readonly map: LiveMap
   readonly log: LogSink
+  /** Called before each request: services set timers by the time that they were last told. */
+  readonly tellTime: () => void
   /** Made by the caller: the server and its owner need each other. */
   readonly createServer: (owner: IpcOwner) => ProgramServer
 }
@@ -117,6 +120,7 @@ export class LibraryServer implements IpcOwner {
   request(connection: IpcConnection, buf: Uint8Array, off: number, len: number): boolean {
     const library = this.#libraries.get(connection.service)
     if (library === undefined) return true
+    this.#options.tellTime()
     const result = this.#gate.request(library, connection, buf, off, len)
     if (result === 'invalid') connection.statistics.invalidRequest++
     return result !== 'later'

@@ -191,15 +191,15 @@ export class VotequorumService implements Service {
     return CsError.OK
   }
 
+  /** Node id 0 is the quorum device. */
   setVotes(nodeId: number, votes: number): CsErrorCode {
     const { state } = this
-    const node = state.find(nodeId)
-    if (node === undefined) return CsError.NAME_NOT_FOUND
-    const before = node.votes
-    node.votes = votes
+    const before = state.votesOf(nodeId)
+    if (before === undefined) return CsError.NAME_NOT_FOUND
+    state.setVotesOf(nodeId, votes)
     const { quorum, total } = state.calculate(true, 0)
     if (quorum < Math.floor(total / 2) || quorum > total) {
-      node.votes = before
+      state.setVotesOf(nodeId, before)
       return CsError.INVALID_PARAM
     }
     this.#sendReconfigure(nodeId, votes, ReconfigureParam.NODE_VOTES)
@@ -388,13 +388,11 @@ export class VotequorumService implements Service {
         if (state.tracking) state.us.expected = Math.max(state.us.expected, state.trackingBarrier)
         state.recalculate(true, false)
         break
-      case ReconfigureParam.NODE_VOTES: {
-        const node = state.find(message.nodeId)
-        if (node === undefined) break
-        node.votes = message.value
+      case ReconfigureParam.NODE_VOTES:
+        if (state.votesOf(message.nodeId) === undefined) break
+        state.setVotesOf(message.nodeId, message.value)
         state.recalculate(true, false)
         break
-      }
       case ReconfigureParam.CANCEL_WAIT_FOR_ALL:
         this.#log('info', `wait_for_all_status reset by user on node ${message.nodeId}.`)
         state.setWaiting(false)

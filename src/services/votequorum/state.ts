@@ -3,7 +3,7 @@
 // where settings come from.
 
 import type { LogLevel } from '../../log/types.js'
-import { NodeFlag } from '../../wire/votequorum.js'
+import { NodeFlag, QDEVICE_NODE_ID } from '../../wire/votequorum.js'
 import type { TieBreaker } from './settings.js'
 
 /** States of a node, as programs see them. */
@@ -83,6 +83,18 @@ export class VoteState {
     const higher = this.nodes.findIndex(other => other.nodeId > nodeId)
     this.nodes.splice(higher < 0 ? this.nodes.length - 1 : higher, 0, node)
     return node
+  }
+
+  /** Votes of a known node, or of the device; undefined for any other. */
+  votesOf(nodeId: number): number | undefined {
+    return nodeId === QDEVICE_NODE_ID ? this.deviceVotes : this.find(nodeId)?.votes
+  }
+
+  /** Of a known node, or of the device; any other has none to set. */
+  setVotesOf(nodeId: number, votes: number): void {
+    const node = this.find(nodeId)
+    if (nodeId === QDEVICE_NODE_ID) this.deviceVotes = votes
+    else if (node !== undefined) node.votes = votes
   }
 
   isMember(nodeId: number): boolean {
