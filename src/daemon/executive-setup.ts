@@ -16,7 +16,6 @@ import { RingIdFile } from './ring-id-file.js'
 export interface ExecutiveSetup {
   readonly nodeId: number
   readonly memberNodeIds: readonly number[]
-  readonly configVersion: number
   /** The configuration map at start. */
   readonly map: readonly (readonly [string, MapValue])[]
   readonly totem: TotemParameters
@@ -49,7 +48,6 @@ export function executiveSetup(
   return {
     nodeId,
     memberNodeIds: members.map(member => member.nodeId),
-    configVersion: Number(configuration.configVersion),
     map: mapEntries(configuration.map),
     totem: configuration.totem,
     transport: {
@@ -87,8 +85,8 @@ export function liveMap(entries: readonly (readonly [string, MapValue])[]): Live
 }
 
 export function nodeConfig(setup: ExecutiveSetup): NodeConfig {
-  const { nodeId, memberNodeIds, configVersion, totem } = setup
-  return { nodeId, memberNodeIds, configVersion, totem, wire: createGeneration3() }
+  const { nodeId, memberNodeIds, totem } = setup
+  return { nodeId, memberNodeIds, totem, wire: createGeneration3() }
 }
 
 /** A node that remembers nothing counts its rings from the time of day: ids grow from life to life all the same. */

@@ -2,19 +2,27 @@
 // The real loop, the node:dgram driver, the embedded library and the simulator all use this class. In: datagrams, passed
 // deadlines, requests of local processes. Out: NodeOutput. It knows nothing of sockets, files, threads, clocks.
 
+import type { LogSink } from '../log/types.js'
 import { CfgService } from '../services/cfg/service.js'
+import { watchControlKeys } from '../services/cmap/control-keys.js'
 import { LiveMap } from '../services/cmap/live-map.js'
+import { defineRingStats } from '../services/cmap/ring-stats.js'
+import { ScheduleMisses } from '../services/cmap/schedule-misses.js'
 import { CmapService } from '../services/cmap/service.js'
+import { publishServices } from '../services/cmap/service-keys.js'
 import { CpgService } from '../services/cpg/service.js'
 import { Executive } from '../services/executive.js'
+import { MonService } from '../services/mon/service.js'
+import { PloadService } from '../services/pload/service.js'
 import { quorumProvider } from '../services/quorum/provider.js'
 import { QuorumService } from '../services/quorum/service.js'
 import type { Service } from '../services/types.js'
 import { VotequorumService } from '../services/votequorum/service.js'
+import { WdService } from '../services/wd/service.js'
 import { SingleRing } from '../totem/single-ring.js'
 import type { ConfigurationChange, TotemLower, TotemUpper } from '../totem/types.js'
 import { Loopback } from './loopback.js'
-import { TotemLog } from './totem-log.js'
+import { ringText, TotemLog } from './totem-log.js'
 import type { NodeMembership, NodeOptions } from './types.js'
 
 export class ClusterNode {
@@ -25,6 +33,7 @@ export class ClusterNode {
   /** The configuration map of this node. */
   readonly map: LiveMap
   readonly cfg: CfgService
+  readonly cmap: CmapService
   readonly cpg: CpgService
   readonly quorum: QuorumService
   /** Only where the map has it as quorum.provider. */
@@ -33,7 +42,10 @@ export class ClusterNode {
   readonly #readyCallbacks: (() => void)[] = []
   readonly #membershipCallbacks: ((membership: NodeMembership) => void)[] = []
   readonly #received: (buf: Uint8Array, len: number) => void
+  readonly #scheduleMisses: ScheduleMisses | undefined
   #now = 0
+  /** The ring is to be formed anew as soon as the call under way has ended. */
+  #gatherWanted = false
   #lastBuf: Uint8Array = new Uint8Array(2)
   #lastOff = 0
 
@@ -84,37 +96,68 @@ export class ClusterNode {
       netMtu: config.totem.netMtu,
       log: output.log,
       ready: () => {
+        this.cmap.retry()
         for (const callback of this.#readyCallbacks) callback()
       },
       completed: () => this.#announceMembership(),
     })
     this.executive = executive
-    this.cfg = new CfgService({ port: executive.port, map: this.map, log: output.log, host: options.host })
-    this.cpg = new CpgService({ port: executive.port, log: output.log })
-    executive.register(
-      new CmapService({
-        port: executive.port,
-        configVersion: config.configVersion,
-        log: output.log,
-        shutdown: reason => output.shutdownRequested(reason),
-      }),
-    )
+    const { port } = executive
+    const { log } = output
+    const { map } = this
+    const now = () => this.#now
+    const { readings } = options
+    this.cmap = new CmapService({
+      port,
+      map,
+      log,
+      shutdown: reason => output.shutdownRequested(reason),
+      addressesOf: options.addressesOf,
+    })
+    this.cfg = new CfgService({ port, map, log, host: options.host })
+    this.cpg = new CpgService({ port, log })
+    // In the order of the C daemon; some have something to say when they are made.
+    executive.register(this.cmap)
     executive.register(this.cfg)
     executive.register(this.cpg)
-    const provider = quorumProvider(this.map.getString('quorum.provider') ?? '', output.log)
-    this.quorum = new QuorumService({ log: output.log, provider })
+    executive.register(new PloadService(log))
+    executive.register(new MonService({ map, log, readings }))
+    executive.register(new WdService({ map, log, readings }))
+    const provider = quorumProvider(map.getString('quorum.provider') ?? '', log)
+    this.quorum = new QuorumService({ log, provider })
     if (provider === 'votequorum') {
       this.votequorum = new VotequorumService({
-        port: executive.port,
-        map: this.map,
-        log: output.log,
-        now: () => this.#now,
+        port,
+        map,
+        log,
+        now,
         report: view => this.quorum.report(view),
         tracking: options.expectedVotes,
       })
       executive.register(this.votequorum)
     }
     executive.register(this.quorum)
+
+    publishServices(map, executive.table.counters)
+    watchControlKeys({
+      map,
+      log,
+      forceGather: () => {
+        this.#gatherWanted = true
+      },
+      dumpFlightData: () => options.dumpFlightData?.(),
+      dumpState: () => this.#logState(log),
+    })
+    const { stats } = this.cmap
+    defineRingStats(stats, { ring: this.ring, now, sendFailures: options.sendFailures ?? (() => 0) })
+    if (readings !== undefined) {
+      this.#scheduleMisses = new ScheduleMisses({
+        map: stats,
+        log,
+        tokenTimeoutMs: () => config.totem.tokenTimeoutMs,
+        timeOfDay: () => readings.timeOfDayMs(),
+      })
+    }
   }
 
   /** The interface is up for the first time; `ringSequence` comes from the ring-id file, 0 when there was none. */
@@ -138,15 +181,21 @@ export class ClusterNode {
   /** A deadline has passed. */
   expire(now: number): void {
     this.#now = now
+    this.#scheduleMisses?.expire(now)
     if (this.#loopback.pending) this.#loopback.drain(this.#received)
+    if (this.#gatherWanted) {
+      this.#gatherWanted = false
+      this.ring.forceGather(now)
+    }
     this.ring.expire(now)
     this.executive.table.expire(now)
   }
 
   /** When to call `expire`, in ms; in the past while datagrams to this node itself wait; Infinity when never. */
   nextDeadline(): number {
-    if (this.#loopback.pending) return Number.NEGATIVE_INFINITY
-    return Math.min(this.ring.nextDeadline(), this.executive.table.nextDeadline())
+    if (this.#loopback.pending || this.#gatherWanted) return Number.NEGATIVE_INFINITY
+    const deadline = Math.min(this.ring.nextDeadline(), this.executive.table.nextDeadline())
+    return this.#scheduleMisses === undefined ? deadline : Math.min(deadline, this.#scheduleMisses.nextDeadline())
   }
 
   interfaceChanged(now: number): void {
@@ -203,6 +252,17 @@ export class ClusterNode {
   #configurationChanged(change: ConfigurationChange): void {
     this.executive.configurationChanged(change)
     if (change.kind === 'regular') this.#announceMembership()
+  }
+
+  /** What runtime.blackbox.dump_state asks for. */
+  #logState(log: LogSink): void {
+    const { ring, executive } = this
+    const members = ring.members.join(' ')
+    log(
+      'notice',
+      'MAIN',
+      `State of the engine. ring=${ringText(ring.ring)} state=${ring.state} members=${members} synchronising=${executive.sync.running} free=${ring.available()}`,
+    )
   }
 
   #announceMembership(): void {

@@ -4,6 +4,8 @@
 import type { LogSink } from '../log/types.js'
 import type { CfgHost } from '../services/cfg/types.js'
 import type { LiveMap } from '../services/cmap/live-map.js'
+import type { AddressesOf } from '../services/cmap/member-keys.js'
+import type { HostReadings } from '../services/host-readings.js'
 import type { TrackingStore } from '../services/votequorum/service.js'
 import type { TotemParameters } from '../totem/parameters.js'
 import type { RingIdentity, TotemObserver } from '../totem/types.js'
@@ -15,8 +17,6 @@ export interface NodeConfig {
   readonly memberNodeIds: readonly number[]
   readonly totem: TotemParameters
   readonly wire: WireGeneration
-  /** totem.config_version, 0 when unset. */
-  readonly configVersion: number
 }
 
 export interface NodeOutput {
@@ -45,6 +45,14 @@ export interface NodeOptions {
   readonly map?: LiveMap
   /** What administrators' orders are carried out by. Left out: they are logged and nothing happens. */
   readonly host?: CfgHost | undefined
+  /** What services know of the host. Left out: nothing; nobody monitors it, and missed turns are not noticed. */
+  readonly readings?: HostReadings | undefined
+  /** Addresses of a node in the order of its links, as text; for the map. Left out: none are known. */
+  readonly addressesOf?: AddressesOf | undefined
+  /** Sends of the transport that failed in a row. Left out: none ever do. */
+  readonly sendFailures?: (() => number) | undefined
+  /** An administrator wants a flight record to be written. */
+  readonly dumpFlightData?: (() => void) | undefined
   /** Where votequorum keeps the highest expected votes, if it is to track them beyond this life. */
   readonly expectedVotes?: TrackingStore | undefined
   readonly observer?: TotemObserver | undefined

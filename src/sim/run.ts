@@ -12,7 +12,7 @@ export function factoryFor(scenario: Scenario): SimNodeFactory {
   if (scenario.engine === 'ring') return (config, services) => new RingNode(config, services, { firstSeq })
   return (config, services) =>
     new ClusterNode({
-      config: { ...config, configVersion: 0 },
+      config,
       output: services.output,
       random: services.random,
       observer: services.observer,

@@ -60,6 +60,9 @@ export type TotemEvent =
   /** The services are synchronised, ordinary sending goes on: the transitional phase is over. */
   | { readonly kind: 'synchronised' }
 
+/** Times GATHER may follow GATHER for want of consensus before people are told. */
+export const CONTINUOUS_GATHER_MAX = 3
+
 /** Counters since start; the names are those of the cmap keys `stats.srp.*` (spec: totem 4.16). */
 export interface TotemStats {
   orf_token_tx: number
@@ -118,4 +121,10 @@ export function createTotemStats(): TotemStats {
     continuous_gather: 0,
     token_last_received: 0,
   }
+}
+
+/** Counting begins anew; what describes the present stays. */
+export function clearTotemStats(stats: TotemStats): void {
+  const { continuous_gather, token_last_received } = stats
+  Object.assign(stats, createTotemStats(), { continuous_gather, token_last_received })
 }

@@ -24,7 +24,7 @@ import {
   type WireGeneration,
 } from '../wire/generation.js'
 import { Absent } from './absent.js'
-import { createTotemStats, type GatherReason, type TotemEvent } from './events.js'
+import { CONTINUOUS_GATHER_MAX, createTotemStats, type GatherReason, type TotemEvent } from './events.js'
 import { FlowControl } from './flow-control.js'
 import { type Frame, FramePool } from './frame.js'
 import { GatherSets, type JoinEffect } from './gather-sets.js'
@@ -36,6 +36,7 @@ import { SendQueue } from './send-queue.js'
 import { seqLess, seqLessOrEqual, seqNext } from './sequence.js'
 import { SORT_QUEUE_SIZE } from './sort-queue.js'
 import { TimerTable } from './timers.js'
+import { TokenSamples } from './token-samples.js'
 import type { ConfigurationChange, RingIdentity, TotemLower, TotemObserver, TotemState, TotemUpper } from './types.js'
 
 /** Bytes that the send queue may hold; with the frame size it gives the number of places (spec: totem 6.5). */
@@ -65,8 +66,6 @@ const CALLS_PER_ROUND = 4
  * the next join, so it has to be a few.
  */
 const WARY_JOINS = 4
-/** Times GATHER may follow GATHER for want of consensus before people are told. */
-const CONTINUOUS_GATHER_MAX = 3
 /** Events without content that come with every idle rotation. */
 const TOKEN_HELD: TotemEvent = { kind: 'tokenHeld' }
 const TOKEN_RESENT: TotemEvent = { kind: 'tokenResent' }
@@ -156,6 +155,7 @@ export class SingleRing {
   #aruUnchanged = 0
   #failedToReceive = false
   readonly #flow: FlowControl
+  readonly #samples = new TokenSamples()
   readonly #served = new Served()
   /** The last token sent (of either kind), byte for byte, for retransmission. */
   readonly #copy: Uint8Array
@@ -234,6 +234,13 @@ export class SingleRing {
     this.#now = now
     this.#log.abandonRecovery()
     this.#enterGather('interfaceChange')
+  }
+
+  /** As if the token had been lost: whoever is there is asked again. */
+  forceGather(now: number): void {
+    if (!this.#running) return
+    this.#now = now
+    this.#tokenTimeout()
   }
 
   /** Says goodbye and stops: nothing is sent or delivered afterwards. */
@@ -373,6 +380,16 @@ export class SingleRing {
 
   get state(): TotemState {
     return this.#state
+  }
+
+  /** Of the last tokens: mean time between two, ms; 0 while there were none. */
+  get meanTokenIntervalMs(): number {
+    return this.#samples.meanIntervalMs
+  }
+
+  /** Of the last tokens: messages that waited here when they left, on average. */
+  get meanBacklog(): number {
+    return this.#samples.meanBacklog
   }
 
   /** The ring installed last, or being formed. */
@@ -913,6 +930,7 @@ export class SingleRing {
     this.#observer?.tokenSent?.(token, this.#log.aru, this.#log.high, retransmitted + sent)
     this.#copyLength = this.#wire.writeToken(token, this.#copy, 0)
     this.stats.token_last_received = this.#now
+    this.#samples.add(this.#now, this.#waiting())
     if (forward) {
       this.#sendCopy()
       this.stats.orf_token_tx++

@@ -2,7 +2,7 @@
 // In: messages behind the group header and the originator's byte order. Out: a record.
 // Must not know: what a different version means.
 
-import { readU16, readU64, writeU16, writeU64 } from './cursor.js'
+import { readBigU64, readU16, readU64, writeBigU64, writeU16, writeU64 } from './cursor.js'
 import { messageId, SERVICE_HEADER_LENGTH, ServiceId, writeServiceHeader } from './service.js'
 
 export const CMAP_MCAST = 0
@@ -35,7 +35,7 @@ export const CMAP_MCAST_LENGTH_MAX = MCAST_ITEMS + ITEM_VALUE + U64_LENGTH
 export interface CmapMcast {
   readonly reason: number
   /** Undefined when the sender has none, or not as a u64; counts as 0 then. */
-  readonly configVersion: number | undefined
+  readonly configVersion: bigint | undefined
 }
 
 /** Undefined when malformed. Items other than the version are skipped. */
@@ -44,7 +44,7 @@ export function readCmapMcast(buf: Uint8Array, off: number, len: number, little:
   const count = buf[off + MCAST_ITEM_COUNT]!
   if (count > CMAP_ITEMS_MAX) return undefined
   const end = off + len
-  let configVersion: number | undefined
+  let configVersion: bigint | undefined
   let at = off + MCAST_ITEMS
   for (let i = 0; i < count; i++) {
     if (end - at < ITEM_VALUE) return undefined
@@ -52,8 +52,7 @@ export function readCmapMcast(buf: Uint8Array, off: number, len: number, little:
     const valueLength = readU64(buf, at + ITEM_VALUE_LENGTH, little)
     if (keyLength > ITEM_KEY_MAX || valueLength < 0 || valueLength > end - at - ITEM_VALUE) return undefined
     if (buf[at + ITEM_TYPE] === TYPE_U64 && valueLength === U64_LENGTH && isKey(buf, at, keyLength)) {
-      configVersion = readU64(buf, at + ITEM_VALUE, little)
-      if (configVersion < 0) return undefined
+      configVersion = readBigU64(buf, at + ITEM_VALUE, little)
     }
     at += ITEM_VALUE + Math.ceil(valueLength / ITEM_ALIGNMENT) * ITEM_ALIGNMENT
   }
@@ -73,7 +72,7 @@ export function writeCmapMcast(message: CmapMcast, buf: Uint8Array, off: number,
   buf.set(KEY, item + ITEM_KEY)
   buf[item + ITEM_TYPE] = configVersion === undefined ? TYPE_NONE : TYPE_U64
   writeU64(buf, item + ITEM_VALUE_LENGTH, valueLength, little)
-  if (configVersion !== undefined) writeU64(buf, item + ITEM_VALUE, configVersion, little)
+  if (configVersion !== undefined) writeBigU64(buf, item + ITEM_VALUE, configVersion, little)
   return length
 }
 

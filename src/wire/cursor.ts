@@ -58,8 +58,20 @@ export function writeU32(b: Uint8Array, o: number, value: number, little: boolea
   }
 }
 
+/** Any u64; for what is rare. */
+export function readBigU64(b: Uint8Array, o: number, little: boolean): bigint {
+  const high = BigInt(readU32(b, little ? o + 4 : o, little))
+  return (high << 32n) | BigInt(readU32(b, little ? o : o + 4, little))
+}
+
 /** Writes an integer of at most 2^53 - 1. */
 export function writeU64(b: Uint8Array, o: number, value: number, little: boolean): void {
   writeU32(b, little ? o : o + 4, value, little)
   writeU32(b, little ? o + 4 : o, Math.floor(value / TWO_32), little)
+}
+
+/** Writes the low 64 bits. */
+export function writeBigU64(b: Uint8Array, o: number, value: bigint, little: boolean): void {
+  writeU32(b, little ? o : o + 4, Number(value & 0xffff_ffffn), little)
+  writeU32(b, little ? o + 4 : o, Number((value >> 32n) & 0xffff_ffffn), little)
 }

@@ -119,7 +119,7 @@ function multicasts(wire: WireGeneration): Uint8Array[] {
   const plain = [
     inGroup(pg.GROUP_SYNC, 100, buf => sync.writeBarrier({ ring: RING }, buf, 0, little)),
     inGroup(pg.GROUP_SYNC, 1000, buf => sync.writeServiceBuild(build, buf, 0, little)),
-    service(CMAP_MCAST_LENGTH_MAX, buf => writeCmapMcast({ reason: 0, configVersion: 1 }, buf, 0, little)),
+    service(CMAP_MCAST_LENGTH_MAX, buf => writeCmapMcast({ reason: 0, configVersion: 1n }, buf, 0, little)),
     service(200, buf => cpg.writeCpgProc(cpg.CpgFunction.procJoin, { group, pid: 7, reason: 1 }, buf, 0, little)),
     service(1000, buf => cpg.writeCpgJoinList([{ group, pid: 7 }], buf, 0, little)),
     service(1600, buf => cpg.writeCpgDownList({ oldMembers: 3, left: [3] }, buf, 0, little)),

@@ -69,7 +69,7 @@ export class CfgNode extends FakeNode implements CfgHost {
     this.executive = new Executive({ nodeId: id, queue: this.queue, netMtu: NET_MTU, log, ready: () => {} })
     const { port } = this.executive
     this.cfg = new CfgService({ port, map: this.map, log, host: options.bare === true ? undefined : this })
-    this.executive.register(new CmapService({ port, configVersion: 0, log, shutdown: () => {} }))
+    this.executive.register(new CmapService({ port, map: this.map, log, shutdown: () => {} }))
     this.executive.register(this.cfg)
     this.upper = this.executive
   }

@@ -11,7 +11,8 @@ import { VotequorumService } from '../../src/services/votequorum/service.js'
 import { type FakeCluster, FakeNode, NET_MTU } from './fake-ring.js'
 
 export interface ServiceNodeOptions {
-  readonly configVersion?: number
+  /** totem.config_version. */
+  readonly configVersion?: bigint
   readonly reusableHandles?: boolean
   readonly littleEndian?: boolean
   /** The configuration map; with quorum.provider in it there is votequorum. */
@@ -28,7 +29,6 @@ export class ServiceNode extends FakeNode {
   now = 0
   readonly logged: string[] = []
   readonly shutdowns: string[] = []
-  readonly versions: [number, number][] = []
   readyCalls = 0
   onReady: () => void = () => {}
   #messagesBefore = 0
@@ -46,19 +46,24 @@ export class ServiceNode extends FakeNode {
       log,
       ready: () => {
         this.readyCalls++
+        this.cmap.retry()
         this.onReady()
       },
     })
     const { port } = this.executive
+    this.map = options.map ?? new LiveMap()
+    if (options.configVersion !== undefined) {
+      this.map.set('totem.config_version', { type: 'u64', value: options.configVersion })
+    }
     this.cmap = new CmapService({
       port,
-      configVersion: options.configVersion ?? 0,
+      map: this.map,
       log,
       shutdown: reason => this.shutdowns.push(reason),
-      versionReceived: (node, version) => this.versions.push([node, version]),
+      // Every node has two links, the ones with numbers 0 and 2.
+      addressesOf: node => [`10.0.0.${node}`, '', `fd00::${node}`],
     })
     this.cpg = new CpgService({ port, log, reusableHandles: options.reusableHandles ?? true })
-    this.map = options.map ?? new LiveMap()
     const provider = quorumProvider(this.map.getString('quorum.provider') ?? '', log)
     this.quorum = new QuorumService({ log, provider })
     if (provider === 'votequorum') {

@@ -51,6 +51,8 @@ export class LiveMap {
   /** Oldest first. Replaced as a whole, never changed: listeners may track and untrack. */
   #trackers: readonly MapTracker[] = []
   #serial = 0
+  /** Undefined: to be found out. */
+  #computedTracked: boolean | undefined
 
   /** Takes over the entries of a configuration, without telling anybody. */
   constructor(entries?: ConfigMap) {
@@ -167,15 +169,23 @@ export class LiveMap {
   compute(key: string, read: () => MapValue): CsErrorCode {
     if (!isKeyName(key)) return CsError.NAME_TOO_LONG
     const result = this.set(key, read())
-    if (result === CsError.OK) this.#computed.set(key, { read, told: undefined })
+    if (result === CsError.OK) {
+      this.#computed.set(key, { read, told: undefined })
+      this.#computedTracked = undefined
+    }
     return result
   }
 
-  /** Tells trackers about computed values that have changed since the last time. Cheap when nobody tracks any. */
+  /** Whether anybody tracks a computed value, so that `tellComputed` is worth calling. */
+  get computedTracked(): boolean {
+    this.#computedTracked ??= [...this.#computed.keys()].some(key => this.#isTracked(key))
+    return this.#computedTracked
+  }
+
+  /** Tells trackers about computed values that have changed since the last time; the first time only looks. */
   tellComputed(): void {
-    if (this.#trackers.length === 0) return
     for (const [key, computed] of this.#computed) {
-      if (!this.#trackers.some(tracker => covers(tracker, key))) {
+      if (!this.#isTracked(key)) {
         computed.told = undefined
         continue
       }
@@ -192,11 +202,17 @@ export class LiveMap {
     const { mask = MAP_EVENTS_ALL, prefix = false } = options
     const tracker: MapTracker = { key, mask, prefix, listener, serial: ++this.#serial }
     this.#trackers = [...this.#trackers, tracker]
+    this.#computedTracked = undefined
     return tracker
   }
 
   untrack(tracker: MapTracker): void {
     this.#trackers = this.#trackers.filter(other => other !== tracker)
+    this.#computedTracked = undefined
+  }
+
+  #isTracked(key: string): boolean {
+    return this.#trackers.some(tracker => (tracker.mask & MapEvent.MODIFY) !== 0 && covers(tracker, key))
   }
 
   /**

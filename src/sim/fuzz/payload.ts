@@ -150,7 +150,7 @@ export class PayloadForge {
     if (kind < 0.85) {
       this.about = 'cmap'
       buf.fill(0, off, off + CMAP_MCAST_LENGTH_MAX)
-      const configVersion = prng.pick([undefined, 0, 1, Number.MAX_SAFE_INTEGER])
+      const configVersion = prng.pick([undefined, 0n, 1n, 2n ** 64n - 1n])
       return writeCmapMcast({ reason: prng.pick([CmapReason.sync, 77]), configVersion }, buf, off, little)
     }
     this.about = 'other service'

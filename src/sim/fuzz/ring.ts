@@ -190,7 +190,7 @@ export class FuzzRing implements HostEvents, FaultTarget {
   #factory(index: number): SimNodeFactory {
     return (config, services) => {
       const node = new ClusterNode({
-        config: { ...config, configVersion: 0 },
+        config,
         output: services.output,
         random: services.random,
         observer: services.observer,

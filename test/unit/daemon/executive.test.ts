@@ -30,7 +30,6 @@ async function run(change: Partial<ExecutiveSetup> = {}): Promise<Running> {
   const setup: ExecutiveSetup = {
     nodeId: 1,
     memberNodeIds: [1],
-    configVersion: 0,
     map: [],
     totem: { ...DEFAULT_TOTEM_PARAMETERS, tokenTimeoutMs: 300, consensusMs: 360, tokenRetransmitMs: 71, holdMs: 46 },
     transport: unicastTransport(1, ['127.0.0.1'], await freeUdpPort()),

@@ -23,7 +23,7 @@ function nodeOf(nodeId: number, output: NodeOutput): ClusterNode {
     consensusMs: 1200,
     holdMs: 180,
   }
-  const config = { nodeId, memberNodeIds: [1, 2, 3], totem, wire: createGeneration3(), configVersion: 0 }
+  const config = { nodeId, memberNodeIds: [1, 2, 3], totem, wire: createGeneration3() }
   return new ClusterNode({ config, output, random: Math.random })
 }
 

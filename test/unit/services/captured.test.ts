@@ -59,7 +59,9 @@ describe('groups and a configuration version (exec-messages-3n)', () => {
 
   it('the same messages in the same order, from start to the loss of both others', () => {
     const cluster = new FakeCluster()
-    const [one, two] = [1, 2, 3].map(id => startNode(cluster, id, { configVersion: 7, map: votequorumMap(id, DEVICE) }))
+    const [one, two] = [1, 2, 3].map(id =>
+      startNode(cluster, id, { configVersion: 7n, map: votequorumMap(id, DEVICE) }),
+    )
     const ring = cluster.form([1, 2, 3])
     cluster.run(ring)
     const group = Buffer.from('grp')

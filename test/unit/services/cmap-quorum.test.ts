@@ -4,7 +4,9 @@ import { FakeCluster } from '../../support/fake-ring.js'
 import { type ServiceNode, startNode } from '../../support/service-node.js'
 
 function nodes(cluster: FakeCluster, versions: readonly number[]): ServiceNode[] {
-  return versions.map((configVersion, index) => startNode(cluster, index + 1, { configVersion }))
+  return versions.map((version, index) =>
+    startNode(cluster, index + 1, version === 0 ? {} : { configVersion: BigInt(version) }),
+  )
 }
 
 describe('a configuration version', () => {
@@ -42,18 +44,75 @@ describe('a configuration version', () => {
     )
   })
 
-  it('of every member is told in every round', () => {
+  it('of every member stands in the map', () => {
     const cluster = new FakeCluster()
-    const [one] = nodes(cluster, [7, 0])
-    one!.versions.length = 0
+    const [one, two] = nodes(cluster, [7, 0])
+    const versions = (node: ServiceNode) =>
+      [1, 2].map(id => node.map.getBigInt(`runtime.members.${id}.config_version`, 'u64'))
+    assert.deepEqual(versions(one!), [7n, undefined])
     cluster.run(cluster.form([1, 2]))
+    assert.deepEqual(versions(one!), [7n, 0n])
+    assert.deepEqual(versions(two!), [7n, 0n])
+  })
+
+  it('that changes is told to all, and is that of the next round', () => {
+    const cluster = new FakeCluster()
+    const [one, two] = nodes(cluster, [7, 7])
+    const ring = cluster.form([1, 2])
+    cluster.run(ring)
+    const told = () => two!.map.getBigInt('runtime.members.1.config_version', 'u64')
+    for (const [value, version] of [
+      [{ type: 'u64', value: 2n ** 64n - 1n }, 2n ** 64n - 1n],
+      [{ type: 'u32', value: 9 }, 0n],
+    ] as const) {
+      one!.map.set('totem.config_version', value)
+      cluster.run(ring)
+      assert.equal(told(), version)
+    }
+    one!.map.set('totem.config_version', { type: 'u64', value: 12n })
+    one!.map.delete('totem.config_version')
+    cluster.run(ring)
+    assert.equal(told(), 0n)
+    one!.map.set('totem.config_version', { type: 'u64', value: 4n })
+    cluster.run(ring)
+    startNode(cluster, 3, { configVersion: 3n })
+    cluster.run(cluster.form([1, 2, 3]))
     assert.deepEqual(
-      one!.versions.toSorted((a, b) => a[0] - b[0]),
-      [
-        [1, 7],
-        [2, 0],
-      ],
+      [...cluster.nodes.values()].map(node => (node as ServiceNode).shutdowns.length),
+      [0, 0, 1],
     )
+  })
+
+  it('that changes while the ring takes nothing is told when it does', () => {
+    const cluster = new FakeCluster()
+    const [one, two] = nodes(cluster, [7, 7])
+    const ring = cluster.form([1, 2])
+    one!.map.set('totem.config_version', { type: 'u64', value: 8n })
+    one!.map.set('totem.config_version', { type: 'u64', value: 9n })
+    cluster.run(ring)
+    assert.equal(two!.map.getBigInt('runtime.members.1.config_version', 'u64'), 9n)
+    assert.equal(
+      one!.executive.table.counters.find(entry => entry.service.id === 0)?.sent[0],
+      3,
+      'once beside two rounds',
+    )
+  })
+})
+
+describe('the members in the map', () => {
+  it('come, go, and are counted', () => {
+    const cluster = new FakeCluster()
+    const [one] = nodes(cluster, [0, 0])
+    const two = () =>
+      one!.map.keys('runtime.members.2.').map(key => `${key.slice(18)} ${String(one!.map.get(key)?.value)}`)
+    assert.deepEqual(two(), [])
+    cluster.run(cluster.form([1, 2]))
+    const ip = 'ip r(0) ip(10.0.0.2) r(2) ip(fd00::2) '
+    assert.deepEqual(two(), ['config_version 0', ip, 'join_count 1', 'status joined'])
+    cluster.run(cluster.form([1]))
+    assert.deepEqual(two(), ['config_version 0', ip, 'join_count 1', 'status left'])
+    cluster.run(cluster.form([1, 2]))
+    assert.deepEqual(two(), ['config_version 0', ip, 'join_count 2', 'status joined'])
   })
 })
 

@@ -304,9 +304,9 @@ describe('the message of the configuration map', () => {
   const read = (b: Uint8Array, little = true) => readCmapMcast(b, 0, b.length, little)
 
   it('reads and is written as captured', () => {
-    assert.deepEqual(read(samples.CMAP_MCAST), { reason: CmapReason.sync, configVersion: 7 })
+    assert.deepEqual(read(samples.CMAP_MCAST), { reason: CmapReason.sync, configVersion: 7n })
     assert.deepEqual(
-      written(CMAP_MCAST_LENGTH_MAX, (buf, off) => writeCmapMcast({ reason: 0, configVersion: 7 }, buf, off, true)),
+      written(CMAP_MCAST_LENGTH_MAX, (buf, off) => writeCmapMcast({ reason: 0, configVersion: 7n }, buf, off, true)),
       samples.CMAP_MCAST,
     )
   })
@@ -335,12 +335,11 @@ describe('the message of the configuration map', () => {
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48, 256))?.reason, 0)
     assert.equal(read(copyOf(samples.CMAP_MCAST, 48, 257)), undefined)
     assert.equal(read(copyOf(samples.CMAP_MCAST, 24, 0, 48))?.reason, 0)
-    assert.equal(read(copyOf(samples.CMAP_MCAST, 48 + 284, 0x200000)), undefined)
     assert.equal(read(samples.CMAP_MCAST.subarray(0, 335)), undefined)
   })
 
   it('survives encoding and decoding in both byte orders', () => {
-    const version = fc.option(fc.maxSafeNat(), { nil: undefined })
+    const version = fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { nil: undefined })
     fc.assert(
       fc.property(fc.nat(255), version, fc.boolean(), (reason, configVersion, little) => {
         const length = configVersion === undefined ? 328 : 336
