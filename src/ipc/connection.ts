@@ -267,10 +267,17 @@ export class Connection implements IpcConnection {
     const received = discardNotifications(this.#fd)
     if (received <= 0) {
       // The end of the stream, or ECONNRESET when the program left events unread.
-      if (!isRetry(received) || (events & Epoll.HUP) !== 0) this.#end(undefined)
+      if (!isRetry(received) || (events & Epoll.HUP) !== 0) this.#farewell()
       return
     }
     this.#requestReady()
+  }
+
+  /** The program has gone. What it had sent before is still taken, as much as one turn takes. */
+  #farewell(): void {
+    this.#hasRequests = true
+    this.takeRequests()
+    this.#end(undefined)
   }
 
   #requestReady(): void {
