@@ -3,9 +3,23 @@
 
 import type { SysError } from '../sys/errno.js'
 import type { Connected } from '../wire/ipc-transport.js'
+import type { PrivateDirectory } from './private-directory.js'
+import type { Credentials } from './types.js'
 
 /** `full`: nothing happened, later it may go. `failed`: never; the connection is of no use any more. */
 export type SendResult = 'sent' | 'full' | 'failed'
+
+export interface ChannelOptions {
+  /** Of this connection alone; the channel makes its files in it, and removes it when it is closed. */
+  readonly directory: PrivateDirectory
+  readonly service: string
+  readonly program: Credentials
+  /** Agreed size of messages, in each direction. */
+  readonly maxMessage: number
+  /** Flow-control level at the start. */
+  readonly level: number
+  readonly serial: number
+}
 
 export interface Channel {
   /** What the program is told so that it finds the channel. */

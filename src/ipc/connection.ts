@@ -56,7 +56,7 @@ export class Connection implements IpcConnection {
   /** The stream is full, the loop tells when it is not. */
   #streamFull = false
   #retryAt = Number.POSITIVE_INFINITY
-  #retryMs = RETRY_MIN_MS
+  #retryMs = 0
   #open = true
 
   constructor(
@@ -119,7 +119,7 @@ export class Connection implements IpcConnection {
       }
       this.statistics.sendRetries++
       this.statistics.queueing = 1
-      this.#retryMs = RETRY_MIN_MS
+      this.#retryMs = 0
       // Due at once; from then on by the clock.
       this.#retryAt = 0
       this.#host.owing(this)
@@ -222,7 +222,7 @@ export class Connection implements IpcConnection {
       if (result === 'full') {
         this.statistics.sendRetries++
         this.statistics.queued = events.length
-        this.#retryMs = progress ? RETRY_MIN_MS : Math.min(this.#retryMs * 2, RETRY_MAX_MS)
+        this.#retryMs = progress ? RETRY_MIN_MS : Math.min(Math.max(this.#retryMs * 2, RETRY_MIN_MS), RETRY_MAX_MS)
         this.#retryAt = now + this.#retryMs
         return
       }
@@ -267,10 +267,17 @@ export class Connection implements IpcConnection {
     const received = discardNotifications(this.#fd)
     if (received <= 0) {
       // The end of the stream, or ECONNRESET when the program left events unread.
-      if (!isRetry(received) || (events & Epoll.HUP) !== 0) this.#end(undefined)
+      if (!isRetry(received) || (events & Epoll.HUP) !== 0) this.#farewell()
       return
     }
     this.#requestReady()
+  }
+
+  /** The program has gone. What it had sent before is still taken, as much as one turn takes. */
+  #farewell(): void {
+    this.#hasRequests = true
+    this.takeRequests()
+    this.#end(undefined)
   }
 
   #requestReady(): void {

@@ -33,6 +33,15 @@ export function connectionDirectory(directory: string, serverPid: number, client
 export const RING_NAMES = ['request', 'response', 'event'] as const
 export type RingName = (typeof RING_NAMES)[number]
 
+/** What the program is told with datagram sockets: the file with the counters, and the start of the sockets' names. */
+export function controlName(directory: string, service: string): string {
+  return `${directory}/qb-control-${service}`
+}
+
+export function socketsName(directory: string, service: string): string {
+  return `${directory}/qb-${service}`
+}
+
 /** What the program is told of a ring; it adds `-header`. */
 export function ringName(directory: string, ring: RingName, service: string): string {
   return `${directory}/qb-${ring}-${service}`

@@ -16,6 +16,7 @@ import { connectionDirectory, serviceAddress } from './names.js'
 import { PrivateDirectory } from './private-directory.js'
 import { ServiceState } from './service-state.js'
 import { ShmChannel } from './shm-channel.js'
+import { SocketChannel } from './socket-channel.js'
 import { clearStatistics, processName } from './statistics.js'
 import type { Credentials, IpcConnection, IpcLoop, IpcOwner, IpcRate, IpcTransport } from './types.js'
 
@@ -306,7 +307,8 @@ export class IpcServer implements ConnectionHost {
       const root = this.#options.directory ?? '/dev/shm'
       directory = new PrivateDirectory(connectionDirectory(root, process.pid, program.pid, fd))
       const { name: service, level } = state
-      const channel = new ShmChannel({ directory, service, program, maxMessage, level, serial })
+      const options = { directory, service, program, maxMessage, level, serial }
+      const channel = this.#options.transport === 'shm' ? new ShmChannel(options) : new SocketChannel(options)
       directory.handOver(program)
       return channel
     } catch (error) {

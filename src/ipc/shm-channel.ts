@@ -7,26 +7,15 @@ import { type Arena, type ArenaSlot, pageSize, roundToPages, sharedArena } from 
 import { Errno } from '../sys/errno.js'
 import { sysError } from '../sys/native.js'
 import { type Connected, ConnectionType, putString, RingHeader, ringDataBytes } from '../wire/ipc-transport.js'
-import type { Channel, SendResult } from './channel.js'
+import type { Channel, ChannelOptions, SendResult } from './channel.js'
 import { RING_NAMES, type RingName, ringName } from './names.js'
 import type { PrivateDirectory } from './private-directory.js'
 import { type RingPlace, ShmRingReader, ShmRingWriter } from './shm-ring.js'
-import type { Credentials } from './types.js'
 
 const LEVEL_WORD = RingHeader.level >> 2
 const WORD_SIZE_WORD = RingHeader.wordSize >> 2
 const REF_COUNT_WORD = RingHeader.refCount >> 2
 const NOTHING = new Uint8Array(0)
-
-export interface ShmChannelOptions {
-  readonly directory: PrivateDirectory
-  readonly service: string
-  readonly program: Credentials
-  readonly maxMessage: number
-  readonly level: number
-  readonly serial: number
-  readonly arena?: Arena
-}
 
 /** Data sizes for which slots are made, so that few sizes serve every wish: powers of two, and a page. */
 function dataCapacity(dataBytes: number): number {
@@ -52,10 +41,10 @@ export class ShmChannel implements Channel {
   #faultsBefore = 0
 
   /** Throws SysError or an error of node:fs; whatever was made is gone then, except for the directory. */
-  constructor(options: ShmChannelOptions) {
+  constructor(options: ChannelOptions) {
     const { directory, service, maxMessage, serial } = options
     this.#directory = directory
-    this.#arena = options.arena ?? sharedArena()
+    this.#arena = sharedArena()
     const headerBytes = roundToPages(RingHeader.bytes)
     const dataBytes = ringDataBytes(maxMessage, pageSize())
     const capacity = dataCapacity(dataBytes)
@@ -176,7 +165,7 @@ export class ShmChannel implements Channel {
     this.#fault ??= 'cut off its files'
   }
 
-  #createRing(options: ShmChannelOptions, name: RingName, place: RingPlace): void {
+  #createRing(options: ChannelOptions, name: RingName, place: RingPlace): void {
     const { directory, service, program } = options
     const base = ringName(directory.path, name, service)
     const headerPath = `${base}-header`

@@ -20,6 +20,7 @@ export const Errno = {
   EMFILE: 24,
   ENOSPC: 28,
   EPIPE: 32,
+  ENAMETOOLONG: 36,
   ENOSYS: 38,
   EMSGSIZE: 90,
   EADDRINUSE: 98,

@@ -3,7 +3,7 @@
 
 import { Errno } from './errno.js'
 import { LAYOUT, Socket, SocketOption } from './layout.js'
-import { check, errno, NativeMemory, native } from './native.js'
+import { check, errno, NativeMemory, native, sysError } from './native.js'
 
 const { sockaddrUn, msghdr, iovec, cmsghdr, ucred } = LAYOUT
 const SCM_CREDENTIALS = 2
@@ -29,13 +29,14 @@ interface SocketAddress {
   readonly length: number
 }
 
-/** Throws RangeError for names that do not fit. Abstract names are padded with NULs to the full length, which counts. */
+/**
+ * Throws SysError for a path that does not fit. Abstract names are cut, as libqb does, or padded with NULs, which count, to
+ * the full length.
+ */
 function socketAddress(address: UnixAddress): SocketAddress {
-  const name = new TextEncoder().encode(address.name)
-  const max = address.abstract ? ABSTRACT_NAME_MAX : sockaddrUn.pathSize - 1
-  if (name.length === 0 || name.length > max || name.includes(0)) {
-    throw new RangeError(`not the name of a local socket: '${address.name}'`)
-  }
+  const encoded = new TextEncoder().encode(address.name)
+  if (!address.abstract && encoded.length >= sockaddrUn.pathSize) throw sysError(Errno.ENAMETOOLONG, 'bind')
+  const name = address.abstract ? encoded.subarray(0, ABSTRACT_NAME_MAX) : encoded
   const memory = new NativeMemory(sockaddrUn.size)
   memory.view.setUint16(0, Socket.AF_UNIX, true)
   memory.bytes.set(name, sockaddrUn.path + (address.abstract ? 1 : 0))
@@ -79,7 +80,7 @@ export function descriptorLimit(): number {
   return high === 0 ? low : Number.MAX_SAFE_INTEGER
 }
 
-/** Receives a program's first words together with who it is. One serves any number of sockets. */
+/** Receives messages together with who sent them. One serves any number of sockets. */
 export class CredentialReceiver {
   readonly bytes: Uint8Array
   /** Of the sender, real ids, after a receipt that returned more than zero. `pid` is 0 where the kernel told nothing. */
@@ -103,11 +104,11 @@ export class CredentialReceiver {
     this.bytes = memory.bytes.subarray(this.#data, this.#data + size)
   }
 
-  /** Bytes received, 0 at the end of the stream, or the error number negated. */
+  /** Bytes received, 0 at the end of a stream, or the error number negated. Of a datagram its whole length. */
   receive(fd: number): number {
     const { view } = this.#memory
     this.#memory.setSize(msghdr.controlLength, CREDENTIALS_SPACE)
-    const flags = Socket.MSG_DONTWAIT | MSG_CMSG_CLOEXEC
+    const flags = Socket.MSG_DONTWAIT | Socket.MSG_TRUNC | MSG_CMSG_CLOEXEC
     const length = native().recvmsg(fd, this.#memory.pointer, flags)
     if (length < 0) return -errno()
     this.pid = 0
@@ -164,7 +165,10 @@ export function discardNotifications(fd: number): number {
   return notifications.receive(fd, NOTIFICATION_BYTES_MAX)
 }
 
-/** A datagram socket on an abstract name with room for messages of `bytes` where the system allows it. Throws SysError. */
+/**
+ * A datagram socket on an abstract name with room for messages of `bytes` where the system allows it. What it receives
+ * carries its sender's credentials: anybody can send to such a name. Throws SysError.
+ */
 export function bindDatagram(name: string, bytes: number): number {
   const libc = native()
   const { memory, length } = socketAddress({ abstract: true, name })
@@ -172,6 +176,7 @@ export function bindDatagram(name: string, bytes: number): number {
   const fd = check(libc.socket(Socket.AF_UNIX, type, 0), 'socket')
   try {
     check(libc.bind(fd, memory.pointer, length), 'bind')
+    check(setOption(fd, SocketOption.SO_PASSCRED, 1), 'setsockopt')
   } catch (error) {
     libc.close(fd)
     throw error

@@ -18,6 +18,8 @@ export interface EchoEvent {
   readonly name?: string
   readonly level?: string
   readonly message?: string
+  /** Of one connection, or in a report of all. */
+  readonly statistics?: IpcStatistics | readonly IpcStatistics[]
 }
 
 export interface EchoReport extends EchoEvent {

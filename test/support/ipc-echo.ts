@@ -88,10 +88,7 @@ const server = new IpcServer({
     connected: ({ serial, pid, uid, gid, statistics }) => {
       if (!options.quiet) say({ event: 'connected', serial, pid, uid, gid, name: statistics.processName })
     },
-    request: (connection, buf, off, len) => {
-      request(connection, buf, off, len)
-      return true
-    },
+    request,
     disconnected: ({ serial, statistics }) => {
       if (!options.quiet) say({ event: 'disconnected', serial, statistics })
     },

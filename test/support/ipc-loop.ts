@@ -41,12 +41,20 @@ export class ServerLoop implements IpcLoop {
   turn(server: IpcServer, maxWaitMs: number): void {
     const wait = Math.ceil(Math.max(0, Math.min(server.nextDeadline() - performance.now(), maxWaitMs)))
     const ready = this.#poll.wait(wait)
-    const now = performance.now()
-    for (let i = 0; i < ready; i++) this.#handlers.get(this.#poll.tagAt(i))?.(now, this.#poll.eventsAt(i))
-    server.work(now)
+    this.#handle(server, ready, performance.now())
+  }
+
+  /** As `turn`, at a time of the caller's choice, without waiting. */
+  turnAt(server: IpcServer, now: number): void {
+    this.#handle(server, this.#poll.wait(0), now)
   }
 
   close(): void {
     this.#poll.close()
+  }
+
+  #handle(server: IpcServer, ready: number, now: number): void {
+    for (let i = 0; i < ready; i++) this.#handlers.get(this.#poll.tagAt(i))?.(now, this.#poll.eventsAt(i))
+    server.work(now)
   }
 }
