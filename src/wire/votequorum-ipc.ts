@@ -5,7 +5,7 @@
 
 import { readS32, readU32, writeU32, writeU64 } from './cursor.js'
 import { PROCESSOR_COUNT_MAX } from './generation.js'
-import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader } from './service.js'
+import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader, writeServiceHeader } from './service.js'
 import { QDEVICE_NAME_FIELD, readQdeviceName, writeQdeviceName } from './votequorum.js'
 
 /** The byte order of this machine. */
@@ -235,4 +235,51 @@ export function writeVotequorumNodeList(
 function writeContext(context: TrackContext, buf: Uint8Array, off: number): void {
   writeU32(buf, off, context.low, LITTLE)
   writeU32(buf, off + 4, context.high, LITTLE)
+}
+
+/** What a program fills in; each request takes its own. */
+export interface VotequorumRequestFields {
+  /** Expected votes, votes, the vote cast, whether the master wins. */
+  readonly value?: number
+  readonly nodeId?: number
+  readonly name?: string
+  readonly newName?: string
+  readonly ring?: { readonly nodeId: number; readonly seq: number }
+  readonly context?: TrackContext
+  readonly flags?: number
+}
+
+/** A request as a program writes it. */
+export function writeVotequorumRequest(request: number, fields: VotequorumRequestFields): Uint8Array {
+  const length = VOTEQUORUM_REQUEST_LENGTHS[request]
+  if (length === undefined) throw new RangeError(`votequorum has no request ${request}`)
+  const buf = new Uint8Array(length)
+  writeServiceHeader(buf, 0, request, length, LITTLE)
+  if (fields.name !== undefined) {
+    writeQdeviceName(fields.name, buf, REQ_NAME)
+    if (fields.newName !== undefined) writeQdeviceName(fields.newName, buf, UPDATE_NEW_NAME)
+    else if (fields.value !== undefined) writeU32(buf, AFTER_NAME, fields.value, LITTLE)
+    if (fields.ring !== undefined) {
+      writeU32(buf, POLL_RING, fields.ring.nodeId, LITTLE)
+      writeU64(buf, POLL_SEQ, fields.ring.seq, LITTLE)
+    }
+    return buf
+  }
+  switch (request) {
+    case VotequorumRequest.getInfo:
+      writeU32(buf, REQ_FIRST, fields.nodeId ?? 0, LITTLE)
+      break
+    case VotequorumRequest.setExpected:
+      writeU32(buf, REQ_FIRST, fields.value ?? 0, LITTLE)
+      break
+    case VotequorumRequest.setVotes:
+      writeU32(buf, REQ_FIRST, fields.value ?? 0, LITTLE)
+      writeU32(buf, SET_VOTES_NODE_ID, fields.nodeId ?? 0, LITTLE)
+      break
+    case VotequorumRequest.trackStart:
+      if (fields.context !== undefined) writeContext(fields.context, buf, REQ_FIRST)
+      writeU32(buf, TRACK_FLAGS, fields.flags ?? 0, LITTLE)
+      break
+  }
+  return buf
 }
