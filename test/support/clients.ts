@@ -58,8 +58,9 @@ function clientPath(library: Library): string {
 export class Client {
   readonly host: Host
   readonly process: HostProcess
-  /** Results and callbacks, in order, since the last `look`. */
+  /** Results and callbacks, in order, since the last `look`, and which of them are callbacks. */
   readonly #lines: string[] = []
+  readonly #callbacks: string[] = []
   readonly #waiting: ((results: string[]) => void)[] = []
   #results: string[] | undefined
   #rest = ''
@@ -74,12 +75,18 @@ export class Client {
 
   /** What the program said of results and callbacks since the last look. */
   look(): string[] {
+    this.#callbacks.length = 0
     return this.#lines.splice(0)
   }
 
   /** As `look`, and leaves them. */
   peek(): readonly string[] {
     return this.#lines
+  }
+
+  /** As `peek`, without results. */
+  callbacks(): readonly string[] {
+    return this.#callbacks
   }
 
   /** Sends a command; the lines of its results. */
@@ -153,8 +160,9 @@ export class Client {
         this.#waiting.shift()?.(this.#results ?? [])
         this.#results = undefined
       } else {
-        this.#results?.push(line)
         this.#lines.push(line)
+        if (this.#results === undefined) this.#callbacks.push(line)
+        else this.#results.push(line)
       }
     }
   }

@@ -11,6 +11,7 @@
  */
 #include "lines.h"
 #include <corosync/cpg.h>
+#include <ctype.h>
 
 #define SHORT_DATA 64
 #define MAX_PIECES 16
@@ -30,8 +31,10 @@ static void list(char *out, size_t room, const struct cpg_address *entries, size
 
 static void on_deliver(cpg_handle_t h, const struct cpg_name *g, uint32_t nodeid, uint32_t pid, void *data, size_t length)
 {
+	int text = length <= SHORT_DATA;
 	(void)h;
-	if (length <= SHORT_DATA)
+	for (size_t i = 0; text && i < length; i++) text = isprint(((const unsigned char *)data)[i]);
+	if (text)
 		say("DELIVER group=%.*s from=%u:%u len=%zu data=%.*s", (int)g->length, g->value, nodeid, pid, length, (int)length, (char *)data);
 	else
 		say("DELIVER group=%.*s from=%u:%u len=%zu sum=%08x", (int)g->length, g->value, nodeid, pid, length, checksum(data, length));
