@@ -7,8 +7,8 @@ import { seqLess } from './sequence.js'
 import { SORT_QUEUE_SIZE } from './sort-queue.js'
 
 export class FlowControl {
-  readonly #windowSize: number
-  readonly #maxMessages: number
+  #windowSize: number
+  #maxMessages: number
   /** My transmissions during the last rotation. */
   #transmitted = 0
   /** My backlog as of the previous visit. */
@@ -16,6 +16,12 @@ export class FlowControl {
   #currentBacklog = 0
 
   constructor(windowSize: number, maxMessages: number) {
+    this.#windowSize = windowSize
+    this.#maxMessages = maxMessages
+  }
+
+  /** Takes effect with the next visit: what this processor has in the token is accounted for by what it sent. */
+  setLimits(windowSize: number, maxMessages: number): void {
     this.#windowSize = windowSize
     this.#maxMessages = maxMessages
   }

@@ -95,7 +95,7 @@ export class SingleRing {
   readonly queueSize: number
 
   readonly #wire: WireGeneration
-  readonly #parameters: TotemParameters
+  #parameters: TotemParameters
   readonly #lower: TotemLower
   readonly #upper: TotemUpper
   readonly #random: () => number
@@ -115,6 +115,8 @@ export class SingleRing {
   readonly #oldRing = createRingId()
   #highestRingSeq = 0
   #snapshotTaken = false
+  /** How long the present round of GATHER waits for consensus. */
+  #consensusMs = 0
 
   // Members, in ring order.
   #members: Processor[] = []
@@ -241,6 +243,23 @@ export class SingleRing {
     if (!this.#running) return
     this.#now = now
     this.#tokenTimeout()
+  }
+
+  /**
+   * Other timers and limits from now on, in whatever state the ring is. Timers that run go on to the end that they have:
+   * each of them is started anew with the next token, join or round. Frame size and heartbeats are those of the start.
+   */
+  setParameters(now: number, parameters: TotemParameters): void {
+    this.#now = now
+    const { netMtu, heartbeatMs } = this.#parameters
+    this.#parameters = { ...parameters, netMtu, heartbeatMs }
+    this.#flow.setLimits(parameters.windowSize, parameters.maxMessages)
+    if (!this.#running) return
+    // Pauses are measured against the token timeout, at a pace that follows from it. Until the next beat of a slower
+    // pace the new timeout would see a pause where there is none.
+    this.#pauseStamp = now
+    this.#pauseGap = 0
+    this.#timers.start('pause', now + parameters.tokenTimeoutMs / 5)
   }
 
   /** Says goodbye and stops: nothing is sent or delivered afterwards. */
@@ -411,7 +430,8 @@ export class SingleRing {
     this.#sets.proc.add(this.#self)
     if (announced) this.#announceJoin()
     this.#timers.start('join', this.#now + this.#parameters.joinMs)
-    this.#timers.start('consensus', this.#now + this.#parameters.consensusMs)
+    this.#consensusMs = this.#parameters.consensusMs
+    this.#timers.start('consensus', this.#now + this.#consensusMs)
     this.#timers.cancel('token')
     this.#timers.cancel('tokenWarning')
     this.#timers.cancel('tokenRetransmit')
@@ -1101,7 +1121,7 @@ export class SingleRing {
   /** Something other than a join came in GATHER. */
   #isKnownInGather(processor: Processor): boolean {
     if (!this.#sets.proc.has(processor)) return false
-    if (this.#timers.remaining('consensus', this.#now) < this.#parameters.consensusMs / 2) {
+    if (this.#timers.remaining('consensus', this.#now) < this.#consensusMs / 2) {
       this.#sets.didNotAnswer(processor)
     }
     return true
@@ -1182,6 +1202,7 @@ export class SingleRing {
   #startTokenWarning(): void {
     const after = this.#parameters.tokenWarningMs
     if (after > 0) this.#timers.start('tokenWarning', this.#now + after)
+    else this.#timers.cancel('tokenWarning')
   }
 
   #callMs(): number {
