@@ -31,7 +31,10 @@ export async function main(args: readonly string[]): Promise<void> {
     foregroundArguments: [process.argv[1] ?? '', '-f', ...args],
     startExecutive: (configuration, filter, listener, recording) => {
       const { stateDir, scheduling } = configuration
-      const ipc = { transport: configuration.ipcType === 'socket' ? 'socket' : 'shm', prefix: '' } as const
+      const ipc = {
+        transport: configuration.ipcType === 'socket' ? 'socket' : 'shm',
+        prefix: configuration.ipcPrefix,
+      } as const
       const setup = executiveSetup(configuration, filter, { stateDir, scheduling, ipc })
       return startExecutive(setup, listener, recording)
     },

@@ -13,9 +13,24 @@ import type { LibraryInterface } from '../services/library.js'
 import type { Service } from '../services/types.js'
 import { Errno } from '../sys/errno.js'
 import type { IpcSetup } from './executive-setup.js'
+import { ExitCode } from './exit-codes.js'
 import type { RingLoop } from './loop.js'
 
-/** Programs of this host are let in to the services of the node. Throws SysError when the sockets cannot be had. */
+/** The names by which programs find the services cannot be had. */
+export class IpcError extends Error {
+  readonly exitCode = ExitCode.SERVICE
+
+  constructor(cause: Error) {
+    super(
+      `Can't initialize IPC: ${cause.message}. Where another daemon serves programs in this network namespace, ` +
+        'system.ipc_prefix (or COROSYNC_IPC_PREFIX) tells the two apart.',
+      { cause },
+    )
+    this.name = 'IpcError'
+  }
+}
+
+/** Programs of this host are let in to the services of the node. Throws IpcError when the sockets cannot be had. */
 export function servePrograms(setup: IpcSetup, node: ClusterNode, loop: RingLoop, log: LogSink): LibraryServer {
   return new LibraryServer({
     services: node.services,
@@ -74,7 +89,11 @@ export class LibraryServer implements IpcOwner {
     for (const { id, library } of options.services) {
       if (library === undefined) continue
       this.#libraries.set(library.name, library)
-      this.#server.open(library.name, id)
+      try {
+        this.#server.open(library.name, id)
+      } catch (error) {
+        throw new IpcError(error as Error)
+      }
     }
     this.synchronising()
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -68,7 +69,7 @@ ring0_addr: 127.0.0.1
 
   function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
     child = new Child(process.execPath, [program, ...args, '-l', join(folder, 'pid')], {
-      env: { PATH: process.env.PATH, ...env },
+      env: { PATH: process.env.PATH, COROSYNC_IPC_PREFIX: `corosync-test-${process.pid}-`, ...env },
     })
     return child
   }
@@ -164,6 +165,23 @@ ver: 1
       assert.equal(end.code, 1)
       assert.ok(end.afterMs < BIND_MS)
       assert.match(daemon.stderr, /Address already in use/)
+    } finally {
+      other.close()
+    }
+  })
+
+  it('ends with 20 when programs would find another daemon under its names, and says what to do', async () => {
+    const prefix = `corosync-test-taken-${process.pid}-`
+    const other = net.createServer()
+    // Every byte of an abstract name counts, and programs look for one that fills the address.
+    await new Promise<void>(resolve => other.listen(`\0${prefix}cmap`.padEnd(108, '\0'), resolve))
+    try {
+      const daemon = run(corosync, ['-f', '-c', configuration()], { COROSYNC_IPC_PREFIX: prefix })
+      assert.equal((await daemon.ended).code, 20)
+      assert.match(
+        daemon.stderr,
+        /error {3}\[MAIN {2}\] Can't initialize IPC: .*Address already in use.*system\.ipc_prefix/,
+      )
     } finally {
       other.close()
     }
