@@ -202,6 +202,16 @@ export class IdealCluster {
     this.#settle()
   }
 
+  /** Members of the rings that are synchronised. */
+  rings(): (readonly number[])[] {
+    return [...this.#rings()].filter(ring => ring.done && this.#isWhole(ring)).map(ring => ring.members)
+  }
+
+  /** A synchronisation waits for the word of a device. */
+  get deviceAwaited(): boolean {
+    return [...this.#nodes.values()].some(node => node.service.device.awaited)
+  }
+
   answers(): Map<number, NodeAnswer> {
     return new Map([...this.#nodes].map(([id, node]) => [id, node.answer()]))
   }
@@ -282,7 +292,7 @@ export class IdealCluster {
   /** One move of one synchronisation; false when none can. */
   #goOn(): boolean {
     for (const ring of this.#rings()) {
-      if (ring.done || !ring.order.every(id => this.#nodes.get(id)?.ring === ring)) continue
+      if (ring.done || !this.#isWhole(ring)) continue
       for (let i = 0; i < ring.sharing; i++) {
         const id = ring.order[i]!
         if (ring.ended.has(id)) continue
@@ -329,6 +339,11 @@ export class IdealCluster {
       this.#settle()
     }
     this.now = end
+  }
+
+  /** A ring with a dead member waits for the next one. */
+  #isWhole(ring: Ring): boolean {
+    return ring.order.every(id => this.#nodes.get(id)?.ring === ring)
   }
 
   #rings(): Set<Ring> {

@@ -9,25 +9,34 @@ const STEPS_MIN = 6
 const STEPS_MAX = 24
 /** Most clusters are small, as in life. */
 const SIZES = [1, 2, 2, 3, 3, 3, 4, 4, 5, NODES_MAX] as const
+/** Share of histories in which nothing but votes decides. */
+const PLAIN = 0.15
 const VOTES = [1, 1, 1, 1, 0, 2, 3] as const
 
 export function generateHistory(seed: number): History {
   const prng = new Prng(seed, 'votequorum')
   const ids = prng.shuffled([1, 2, 3, 4, 5, 6, 7, 8]).slice(0, prng.pick(SIZES))
-  const config = randomConfig(prng, ids)
+  const config = prng.chance(PLAIN) ? plainConfig(prng, ids) : randomConfig(prng, ids)
   return { seed, config, steps: new Story(prng, config, ids).write() }
+}
+
+function plainConfig(prng: Prng, ids: readonly number[]): ClusterConfig {
+  const votes: Record<number, number> = {}
+  for (const id of ids) votes[id] = prng.pick(VOTES)
+  return { votes, waitForAll: prng.chance(0.2) ? true : undefined }
 }
 
 function randomConfig(prng: Prng, ids: readonly number[]): ClusterConfig {
   const unequal = prng.chance(0.25)
   const votes: Record<number, number> = {}
   for (const id of ids) votes[id] = unequal ? prng.pick(VOTES) : 1
-  const device = prng.chance(0.3)
+  const device = prng.chance(0.35)
+  const expectedGiven = prng.chance(0.15)
   // With a device most features are refused. That is worth a few histories, not most.
   const bold = !device || prng.chance(0.05)
   return {
     votes,
-    expectedVotes: prng.chance(0.15) ? 1 + prng.int(ids.length * 2) : undefined,
+    expectedVotes: expectedGiven ? 1 + prng.int(ids.length * 2) : undefined,
     twoNode: bold && prng.chance(ids.length === 2 ? 0.5 : 0.1),
     waitForAll: prng.chance(0.35) ? prng.chance(0.8) : undefined,
     lastManStanding: bold && prng.chance(0.3),
@@ -35,7 +44,7 @@ function randomConfig(prng: Prng, ids: readonly number[]): ClusterConfig {
     tieBreaker: bold && prng.chance(0.35) ? randomTieBreaker(prng, ids) : undefined,
     allowDownscale: bold && prng.chance(0.25),
     expectedVotesTracking: prng.chance(0.15),
-    device: device ? randomDevice(prng, ids.length) : undefined,
+    device: device ? randomDevice(prng, ids.length, unequal || expectedGiven) : undefined,
   }
 }
 
@@ -46,9 +55,10 @@ function randomTieBreaker(prng: Prng, ids: readonly number[]): ClusterConfig['ti
   return prng.shuffled(ids).slice(0, 1 + prng.int(ids.length))
 }
 
-function randomDevice(prng: Prng, nodes: number): DeviceConfig {
+/** Votes left out go with equal nodes only. */
+function randomDevice(prng: Prng, nodes: number, given: boolean): DeviceConfig {
   return {
-    votes: prng.chance(0.5) ? undefined : prng.int(nodes + 1),
+    votes: prng.chance(given ? 0.05 : 0.5) ? undefined : prng.int(nodes + 1),
     timeoutMs: prng.pick([1000, 2000]),
     syncTimeoutMs: prng.pick([1500, 4000]),
   }
@@ -59,6 +69,7 @@ class Story {
   readonly #prng: Prng
   readonly #ids: readonly number[]
   #config: ClusterConfig
+  readonly #plain: boolean
   #alive: number[] = []
   #steps: Step[] = []
   #rings: number[][] = []
@@ -67,6 +78,7 @@ class Story {
     this.#prng = prng
     this.#config = config
     this.#ids = ids
+    this.#plain = config.lastManStanding === undefined
   }
 
   write(): Step[] {
@@ -74,6 +86,9 @@ class Story {
     for (const id of this.#ids) if (prng.chance(0.8)) this.#start(id)
     if (this.#alive.length === 0) this.#start(this.#ids[0]!)
     if (prng.chance(0.9)) this.#regroup([this.#alive])
+    if (this.#config.device !== undefined && prng.chance(0.7)) {
+      for (const ask of ['register', 'poll'] as const) this.#askAll(ask)
+    }
     const length = STEPS_MIN + prng.int(STEPS_MAX - STEPS_MIN)
     while (this.#steps.length < length) this.#next()
     return this.#steps
@@ -90,6 +105,7 @@ class Story {
     else if (roll < 0.4) this.#regroup([this.#alive])
     else if (roll < 0.5) this.#kill(prng.shuffled(this.#alive).slice(0, 1 + prng.int(2)))
     else if (roll < 0.58) this.#stop(prng.pick(this.#alive))
+    else if (this.#plain) this.#regroup(this.#partition())
     else if (roll < 0.68) this.#steps.push({ do: 'wait', ms: prng.pick([1, 500, 1000, 1500, 3000, 5000]) })
     else if (roll < 0.74) this.#reload()
     else this.#ask()
@@ -157,10 +173,17 @@ class Story {
     if (what === 0) config.votes = { ...config.votes, [prng.pick(this.#ids)]: prng.pick(VOTES) }
     else if (what === 1) config.expectedVotes = prng.chance(0.5) ? undefined : 1 + prng.int(8)
     else if (what === 2) config.twoNode = !config.twoNode
-    else config.device = prng.chance(0.4) ? undefined : randomDevice(prng, this.#ids.length)
+    else config.device = prng.chance(0.4) ? undefined : randomDevice(prng, this.#ids.length, prng.chance(0.5))
     this.#config = config
     const nodes = prng.shuffled(this.#alive).slice(0, prng.chance(0.8) ? this.#alive.length : 1)
     this.#steps.push({ do: 'reload', nodes, config })
+  }
+
+  #askAll(ask: 'register' | 'poll'): void {
+    const requests = this.#alive.map(
+      (node): Request => (ask === 'register' ? { ask, node } : { ask, node, castVote: true }),
+    )
+    this.#steps.push({ do: 'ask', requests })
   }
 
   #ask(): void {
