@@ -1,7 +1,7 @@
 // What can go wrong for a program that uses the library: one small class per failure that a caller can handle.
 // `code` is the stable name and `number` the number of corosync's cs_error_t.
 
-import { CsError, type CsErrorCode } from '../services/errors.js'
+import { CsError, type CsErrorCode, csErrorOfErrno } from '../services/errors.js'
 
 export type ClusterErrorCode = `CS_ERR_${keyof typeof CsError}`
 
@@ -63,6 +63,20 @@ export class EngineError extends ClusterError {
   }
 }
 
+/** No daemon is there, it is not ready, or it does not want this user. `number` says which, as the C libraries would. */
+export class ConnectionError extends ClusterError {
+  constructor(errno: number, message: string, options?: ErrorOptions) {
+    super(csErrorOfErrno(errno), message, options)
+  }
+}
+
+/** The daemon has ended, or has cut the connection. What was waiting may have been done or not. */
+export class ConnectionLostError extends ClusterError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(CsError.LIBRARY, message, options)
+  }
+}
+
 /** Too few nodes hold the replicated state: this side of the partition is read-only. The command was not applied. */
 export class NoQuorumError extends ClusterError {
   constructor(present: number, quorum: number) {
@@ -75,6 +89,12 @@ export class ResultUnknownError extends ClusterError {
   constructor() {
     super(CsError.INTERRUPT, 'the result of the command was lost in a change of membership; it may have been applied')
   }
+}
+
+/** The error for a code that a service of the daemon answered with. */
+export function callError(number: number, what: string): ClusterError {
+  const known = NAMES.has(number) ? (number as CsErrorCode) : CsError.LIBRARY
+  return new ClusterError(known, `${what}: ${NAMES.get(number) ?? `error ${number}`}`)
 }
 
 /** The error for a code that the service returned. */

@@ -1,6 +1,6 @@
 // What a program sees of a group and of the ring: plain objects.
 
-import { type CpgAddress, CpgReason } from '../services/cpg/types.js'
+import { CpgReason } from '../services/cpg/types.js'
 
 /** A process that has joined a group. */
 export interface Member {
@@ -52,10 +52,11 @@ const REASONS: Readonly<Record<number, MemberReason>> = {
   [CpgReason.NODEUP]: 'nodeup',
 }
 
-export function toMember(address: CpgAddress): Member {
+export function toMember(address: Member): Member {
   return { nodeId: address.nodeId, pid: address.pid }
 }
 
-export function toMemberChange(address: CpgAddress): MemberChange {
+/** `reason` as the service numbers it. */
+export function toMemberChange(address: Member & { readonly reason: number }): MemberChange {
   return { nodeId: address.nodeId, pid: address.pid, reason: REASONS[address.reason] ?? 'undefined' }
 }

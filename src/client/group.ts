@@ -1,17 +1,16 @@
 // A process's membership in a closed process group: one stream of messages and membership changes, in the order that all
-// members see, taken by an async iterator or a callback; and sending. In: events from the channel to the executive; out:
-// requests to it. What is not taken stays with the executive, which ends the membership when it is too much.
+// members see, taken by an async iterator or a callback; and sending. In: events from the channel to the node; out:
+// requests to it. What is not taken waits in the channel or behind it; when it is too much, the membership ends.
 
-import { decodeAddresses, decodeNodeIds, EventKind } from '../daemon/channel.js'
 import { Fifo } from '../ipc/fifo.js'
-import type { RingReader } from '../ipc/ring-buffer.js'
 import { CPG_DELIVER_INITIAL_TOTEM_CONF, CPG_MAX_NAME_LENGTH } from '../services/cpg/types.js'
 import { CsError, type CsErrorCode } from '../services/errors.js'
-import { Assembly, MAX_MESSAGE_BYTES } from './assembly.js'
-import { ChannelClient, WAITING_LIMIT } from './channel-client.js'
+import { MAX_MESSAGE_BYTES } from './assembly.js'
+import { WAITING_LIMIT } from './channel-client.js'
 import { ClosedError, ClusterError, NotJoinedError, QueueFullError, SlowConsumerError, serviceError } from './errors.js'
-import { type GroupEvent, type Member, type MembershipEvent, toMember, toMemberChange } from './events.js'
+import type { GroupEvent, Member, MembershipEvent } from './events.js'
 import type { EngineLink } from './link.js'
+import type { MemberChannel } from './member-channel.js'
 
 export interface JoinOptions {
   /** Called with every event, in order, from when `join` resolves; the group then has no iterator. */
@@ -28,8 +27,7 @@ export class Group implements AsyncIterable<GroupEvent> {
   readonly #nameBytes: Uint8Array
   readonly #link: EngineLink
   readonly #options: JoinOptions
-  readonly #channel: ChannelClient
-  readonly #assembly = new Assembly()
+  readonly #channel: MemberChannel
   /** Taken from the channel while joining, not given to the program yet. */
   readonly #early = new Fifo<GroupEvent>()
   #state: 'joining' | 'joined' | 'leaving' | 'ended' = 'joining'
@@ -54,10 +52,7 @@ export class Group implements AsyncIterable<GroupEvent> {
     }
     this.#link = link
     this.#options = options
-    this.#channel = new ChannelClient(
-      bytes => link.allocate(bytes),
-      () => link.ring(),
-    )
+    this.#channel = link.open()
   }
 
   /** Everyone in the group, as of the event taken last. */
@@ -133,7 +128,6 @@ export class Group implements AsyncIterable<GroupEvent> {
 
   /** Joins; resolves when the group has seen it. */
   async start(): Promise<void> {
-    this.#link.addMember(this.#channel.memory)
     const code = await this.#channel.join(this.#nameBytes, process.pid, CPG_DELIVER_INITIAL_TOTEM_CONF)
     if (code !== CsError.OK) {
       const failure = this.#failure(code, 'joining')
@@ -154,7 +148,7 @@ export class Group implements AsyncIterable<GroupEvent> {
     this.service()
   }
 
-  /** The executive has rung. */
+  /** The node has rung. */
   service(): void {
     if (this.#state === 'ended') return
     this.#channel.service()
@@ -216,45 +210,10 @@ export class Group implements AsyncIterable<GroupEvent> {
 
   /** The next event of the channel. */
   #read(): GroupEvent | undefined {
-    for (let record = this.#channel.peekEvent(); record !== undefined; record = this.#channel.peekEvent()) {
-      const event = this.#convert(record)
-      this.#channel.consumeEvent()
-      if (event !== undefined) return event
-    }
+    const event = this.#channel.next()
+    if (event?.type !== 'end') return event
+    this.#finish(event.reason === 'slow' ? new SlowConsumerError(this.name) : event.reason)
     return undefined
-  }
-
-  #convert(record: RingReader): GroupEvent | undefined {
-    const { kind, a, b, c, buf, off, len } = record
-    switch (kind) {
-      case EventKind.DELIVER:
-        return { type: 'message', nodeId: a, pid: b, data: buf.slice(off, off + len) }
-      case EventKind.PARTIAL_FIRST:
-        this.#assembly.first(a, b, c, buf.slice(off, off + len))
-        return undefined
-      case EventKind.PARTIAL_CONTINUED:
-      case EventKind.PARTIAL_LAST: {
-        const data = this.#assembly.next(a, b, buf.slice(off, off + len), kind === EventKind.PARTIAL_LAST)
-        return data === undefined ? undefined : { type: 'message', nodeId: a, pid: b, data }
-      }
-      case EventKind.MEMBERSHIP: {
-        const left = decodeAddresses(buf, off, a, b).map(toMemberChange)
-        for (const member of left) this.#assembly.drop(member.nodeId, member.pid)
-        return {
-          type: 'membership',
-          members: decodeAddresses(buf, off, 0, a).map(toMember),
-          left,
-          joined: decodeAddresses(buf, off, a + b, c).map(toMemberChange),
-        }
-      }
-      case EventKind.RING:
-        return { type: 'ring', ring: { nodeId: a, seq: c * 0x1_0000_0000 + b }, members: decodeNodeIds(buf, off, len) }
-      case EventKind.DISCONNECTED:
-        this.#finish(new SlowConsumerError(this.name))
-        return undefined
-      default:
-        throw new Error(`unknown event ${kind}`)
-    }
   }
 
   #finish(error: Error | undefined): void {
@@ -263,7 +222,6 @@ export class Group implements AsyncIterable<GroupEvent> {
     this.#state = 'ended'
     this.#endError = error
     this.#channel.close(CsError.BAD_HANDLE)
-    this.#link.release(this.#channel.memory)
     this.#changed()
     const { onEnd } = this.#options
     // After the event that is being handed over.

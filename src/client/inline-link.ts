@@ -4,6 +4,8 @@
 import type { SharedMemory } from '../daemon/channel.js'
 import { type CpgService, LocalMembers } from '../daemon/local-members.js'
 import type { EngineLink, EngineListener } from './link.js'
+import type { MemberChannel } from './member-channel.js'
+import { type ChannelMemory, MemoryMemberChannel } from './memory-channel.js'
 
 export interface InlineLinkOptions {
   readonly nodeId: number
@@ -16,7 +18,7 @@ export interface InlineLinkOptions {
   readonly stop: () => Promise<void>
 }
 
-export class InlineLink implements EngineLink {
+export class InlineLink implements EngineLink, ChannelMemory {
   readonly nodeId: number
   readonly configuredNodeIds: readonly number[]
   readonly #options: InlineLinkOptions
@@ -58,6 +60,10 @@ export class InlineLink implements EngineLink {
       this.#members.service()
       this.#options.served?.()
     })
+  }
+
+  open(): MemberChannel {
+    return new MemoryMemberChannel(this)
   }
 
   stop(): Promise<void> {

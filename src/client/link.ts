@@ -1,11 +1,11 @@
-// What a cluster handle needs of the executive that runs its node, wherever that executive runs: a worker thread, or this
-// very thread over node:dgram. Channels are handed over whole; from then on both sides only ring each other.
+// What a cluster handle needs of the node behind it, wherever that runs: in a worker thread, on this very thread over
+// node:dgram, or in a daemon of this host.
 
-import type { SharedMemory } from '../daemon/channel.js'
 import type { RingIdentity } from '../totem/types.js'
+import type { MemberChannel } from './member-channel.js'
 
 export interface EngineListener {
-  /** The executive has done something: requests performed, events there, room made. */
+  /** The node has done something: requests performed, events there, room made. */
   rung(): void
   /** A ring was formed and its services are in step. */
   ringChanged(ring: RingIdentity, members: readonly number[]): void
@@ -17,14 +17,8 @@ export interface EngineLink {
   readonly nodeId: number
   /** Node ids of the configuration, this one included. */
   readonly configuredNodeIds: readonly number[]
-  /** Memory of a channel, of the sort that the executive can reach. */
-  allocate(bytes: number): SharedMemory
-  /** This side is done with a channel's memory; it may serve another member once the executive has let go of it, too. */
-  release(memory: SharedMemory): void
-  /** Hands a channel over: a new member that is about to join. */
-  addMember(memory: SharedMemory): void
-  /** Wakes the executive if it does not know already. */
-  ring(): void
-  /** Leaves the ring in order and ends. */
+  /** A channel for a new member that is about to join. */
+  open(): MemberChannel
+  /** The program is done: a node of its own leaves the ring in order and ends. */
   stop(): Promise<void>
 }

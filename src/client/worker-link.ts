@@ -8,13 +8,15 @@ import type { LogRecord } from '../log/record.js'
 import type { EngineRecording } from '../recorder/engine-recording.js'
 import { EngineError } from './errors.js'
 import type { EngineLink, EngineListener } from './link.js'
+import type { MemberChannel } from './member-channel.js'
+import { type ChannelMemory, MemoryMemberChannel } from './memory-channel.js'
 
 /** How long a process that just exits waits for its node to say good-bye. */
 const EXIT_TIMEOUT_MS = 500
 /** Channels kept for later members; of more than that at once the collector takes care. */
 const USED_MAX = 16
 
-export class WorkerLink implements EngineLink {
+export class WorkerLink implements EngineLink, ChannelMemory {
   readonly nodeId: number
   readonly configuredNodeIds: readonly number[]
   readonly #executive: Executive
@@ -76,6 +78,10 @@ export class WorkerLink implements EngineLink {
 
   ring(): void {
     this.#executive.ring()
+  }
+
+  open(): MemberChannel {
+    return new MemoryMemberChannel(this)
   }
 
   stop(): Promise<void> {

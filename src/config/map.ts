@@ -109,7 +109,7 @@ export class ConfigMap {
   /** Type and value replace what was there. A binary value is copied. */
   set(key: string, value: MapValue): SetResult {
     const old = this.#values.get(key)
-    if (!isValid(value)) return 'bad value'
+    if (!isMapValue(value)) return 'bad value'
     if (old === undefined && !isKeyName(key)) return 'bad name'
     if (old !== undefined && sameValue(old, value)) return 'unchanged'
     const kept: MapValue = value.type === 'bin' ? { type: 'bin', value: value.value.slice() } : value
@@ -154,7 +154,8 @@ export class ConfigMap {
   }
 }
 
-function isValid(value: MapValue): boolean {
+/** Whether the map takes this value. */
+export function isMapValue(value: MapValue): boolean {
   switch (value.type) {
     case 'i64':
     case 'u64': {

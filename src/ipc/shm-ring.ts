@@ -115,18 +115,12 @@ export class ShmRingReader {
    * ring, of which nothing more can be read.
    */
   next(): 'message' | 'none' | RingFault {
-    if (!this.semaphore.tryTake()) return 'none'
-    const at = this.#dataWord + this.#read
-    if (Atomics.load(this.#words, at + 1) !== ChunkMagic.VALID) return 'a chunk without its mark'
-    const length = this.#words[at]!
-    if (length < RequestHeader.bytes || length > this.#maxMessage) return 'a message of impossible length'
-    const payload = at + CHUNK_HEADER_WORDS
-    const size = this.#words[payload + (RequestHeader.size >> 2)]!
-    if (size < RequestHeader.bytes || size > length) return 'a header that contradicts the length'
-    this.#shownWords = chunkWords(length)
-    this.off = payload * 4
-    this.len = size
-    return 'message'
+    return this.semaphore.tryTake() ? this.#show() : 'none'
+  }
+
+  /** As `next`; blocks the thread for at most so many microseconds while there is none. */
+  nextWithin(microseconds: number): 'message' | 'none' | RingFault {
+    return this.semaphore.take(microseconds) ? this.#show() : 'none'
   }
 
   /** The message has not been read after all. */
@@ -143,6 +137,20 @@ export class ShmRingReader {
     Atomics.store(words, at + 1, ChunkMagic.DEAD)
     this.#read = (this.#read + this.#shownWords) % this.#wordSize
     Atomics.store(words, this.#headerWord + (RingHeader.readPosition >> 2), this.#read)
+  }
+
+  #show(): 'message' | RingFault {
+    const at = this.#dataWord + this.#read
+    if (Atomics.load(this.#words, at + 1) !== ChunkMagic.VALID) return 'a chunk without its mark'
+    const length = this.#words[at]!
+    if (length < RequestHeader.bytes || length > this.#maxMessage) return 'a message of impossible length'
+    const payload = at + CHUNK_HEADER_WORDS
+    const size = this.#words[payload + (RequestHeader.size >> 2)]!
+    if (size < RequestHeader.bytes || size > length) return 'a header that contradicts the length'
+    this.#shownWords = chunkWords(length)
+    this.off = payload * 4
+    this.len = size
+    return 'message'
   }
 }
 

@@ -34,3 +34,34 @@ export const CsError = {
 } as const
 
 export type CsErrorCode = (typeof CsError)[keyof typeof CsError]
+
+/** What the C libraries make of an error number of the system (spec: ipc 11.1). Numbers that are not here: LIBRARY. */
+const BY_ERRNO: ReadonlyMap<number, CsErrorCode> = new Map([
+  [2, CsError.NOT_EXIST], // ENOENT
+  [4, CsError.INTERRUPT], // EINTR
+  [7, CsError.TOO_BIG], // E2BIG
+  [9, CsError.BAD_HANDLE], // EBADF
+  [11, CsError.TRY_AGAIN], // EAGAIN
+  [12, CsError.NO_MEMORY], // ENOMEM
+  [13, CsError.ACCESS], // EACCES
+  [16, CsError.BUSY], // EBUSY
+  [17, CsError.EXIST], // EEXIST
+  [19, CsError.NOT_EXIST], // ENODEV
+  [22, CsError.INVALID_PARAM], // EINVAL
+  [28, CsError.NO_SPACE], // ENOSPC
+  [38, CsError.NOT_SUPPORTED], // ENOSYS
+  [42, CsError.TRY_AGAIN], // ENOMSG
+  [52, CsError.FAILED_OPERATION], // EBADE
+  [62, CsError.TIMEOUT], // ETIME
+  [74, CsError.MESSAGE_ERROR], // EBADMSG
+  [75, CsError.NAME_TOO_LONG], // EOVERFLOW
+  [90, CsError.TOO_BIG], // EMSGSIZE
+  [95, CsError.NOT_SUPPORTED], // ENOTSUP
+  [105, CsError.TRY_AGAIN], // ENOBUFS
+  [110, CsError.TRY_AGAIN], // ETIMEDOUT
+])
+
+/** `errno` as Linux numbers them. */
+export function csErrorOfErrno(errno: number): CsErrorCode {
+  return BY_ERRNO.get(errno) ?? CsError.LIBRARY
+}

@@ -50,12 +50,18 @@ export interface Native {
   sem_getvalue(semaphore: Pointer, value: Pointer): number
   sysconf(name: number): number
   syscall(number: number, a: number, b: Pointer, c: Pointer, d: number): number
-  /** Missing from C libraries that do not know it. */
+  /** These two are missing from C libraries that do not know them. */
+  sem_clockwait: ((semaphore: Pointer, clock: number, until: Pointer) => number) | undefined
   mlock2: ((address: Pointer, length: number, flags: number) => number) | undefined
   strerror(errno: number): string
 }
 
-const SIGNATURES: Readonly<Record<Exclude<keyof Native, 'mlock2'>, readonly [string, readonly string[]]>> = {
+const OPTIONAL = {
+  sem_clockwait: ['int', ['void *', 'int', 'void *']],
+  mlock2: ['int', ['void *', 'size_t', 'int']],
+} as const
+
+const SIGNATURES: Readonly<Record<Exclude<keyof Native, keyof typeof OPTIONAL>, readonly [string, readonly string[]]>> = {
   epoll_create1: ['int', ['int']],
   epoll_ctl: ['int', ['int', 'int', 'int', 'void *']],
   epoll_wait: ['int', ['int', 'void *', 'int', 'int']],
@@ -139,10 +145,12 @@ export function native(): Native {
   for (const [name, [result, parameters]] of Object.entries(SIGNATURES)) {
     bound[name] = libc.func(name, result, parameters)
   }
-  try {
-    bound.mlock2 = libc.func('mlock2', 'int', ['void *', 'size_t', 'int'])
-  } catch {
-    bound.mlock2 = undefined
+  for (const [name, [result, parameters]] of Object.entries(OPTIONAL)) {
+    try {
+      bound[name] = libc.func(name, result, parameters)
+    } catch {
+      bound[name] = undefined
+    }
   }
   functions = bound as unknown as Native
   return functions

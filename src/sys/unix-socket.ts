@@ -66,6 +66,31 @@ export function listenUnix(address: UnixAddress): number {
   return fd
 }
 
+/** A connected stream. Throws SysError: ECONNREFUSED or ENOENT when nobody listens, EAGAIN when too many wait there. */
+export function connectUnix(address: UnixAddress): number {
+  const libc = native()
+  const { memory, length } = socketAddress(address)
+  const type = Socket.STREAM | Socket.NONBLOCK | Socket.CLOEXEC
+  const fd = check(libc.socket(Socket.AF_UNIX, type, 0), 'socket')
+  if (libc.connect(fd, memory.pointer, length) === 0) return fd
+  const reason = errno()
+  libc.close(fd)
+  throw sysError(reason, 'connect')
+}
+
+/** Process id of who listens at the other end of a stream; 0 when it is not to be seen from here. Throws SysError. */
+export function peerPid(fd: number): number {
+  // The length that is asked for stands behind the credentials.
+  const memory = new NativeMemory(ucred.size + 4)
+  memory.words[ucred.size >> 2] = ucred.size
+  const length = memory.pointer + BigInt(ucred.size)
+  check(
+    native().getsockopt(fd, SocketOption.SOL_SOCKET, SocketOption.SO_PEERCRED, memory.pointer, length),
+    'getsockopt',
+  )
+  return memory.view.getInt32(ucred.pid, true)
+}
+
 /** A descriptor, or the error number negated (EAGAIN: nobody waits). */
 export function acceptUnix(listener: number): number {
   const fd = native().accept4(listener, null, null, Socket.NONBLOCK | Socket.CLOEXEC)

@@ -1,8 +1,8 @@
 // What programs and the configuration service say to each other, in the byte order of this machine (spec: services 6.1).
 // In: requests with a checked header; what to answer. Out: records and bytes. Must not know: what any of it means.
 
-import { HOST_LITTLE_ENDIAN, readU16, readU32, writeU32 } from './cursor.js'
-import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader } from './service.js'
+import { HOST_LITTLE_ENDIAN, readU16, readU32, writeU16, writeU32 } from './cursor.js'
+import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader, writeServiceHeader } from './service.js'
 
 const LITTLE = HOST_LITTLE_ENDIAN
 
@@ -234,4 +234,115 @@ function writeText(text: string, buf: Uint8Array, at: number, room: number): boo
   if (text.length >= room) return false
   for (let i = 0; i < text.length; i++) buf[at + i] = text.charCodeAt(i)
   return true
+}
+
+// ---- The program's side: requests as it writes them, answers and the event as it reads them (undefined when malformed).
+
+/** Numbers of the requests. */
+export const CfgRequest = {
+  ringStatusGet: 0,
+  ringReenable: 1,
+  killNode: 2,
+  tryShutdown: 3,
+  replyToShutdown: 4,
+  getNodeAddresses: 5,
+  localGet: 6,
+  reloadConfig: 7,
+  reopenLogFiles: 8,
+  nodeStatusGet: 9,
+  trackStart: 10,
+  trackStop: 11,
+} as const
+
+/** A request that is nothing but its header. */
+export function cfgRequest(id: number): Uint8Array {
+  const buf = new Uint8Array(SERVICE_HEADER_LENGTH)
+  writeServiceHeader(buf, 0, id, buf.length, LITTLE)
+  return buf
+}
+
+/** TRYSHUTDOWN with its flags, REPLYTOSHUTDOWN with the vote, GET_NODE_ADDRS with the node id, TRACKSTART. */
+export function cfgWordRequest(id: number, word: number): Uint8Array {
+  const buf = new Uint8Array(CFG_WORD_REQUEST_LENGTH)
+  writeServiceHeader(buf, 0, id, buf.length, LITTLE)
+  writeU32(buf, REQUEST_WORD, word, LITTLE)
+  return buf
+}
+
+export const CFG_REASON_LENGTH_MAX = KILL_REASON_MAX - 1
+
+/** `reason` has at most CFG_REASON_LENGTH_MAX bytes; its terminator is counted. */
+export function cfgKillRequest(nodeId: number, reason: Uint8Array): Uint8Array {
+  const buf = new Uint8Array(CFG_KILL_REQUEST_LENGTH)
+  writeServiceHeader(buf, 0, CfgRequest.killNode, buf.length, LITTLE)
+  writeU32(buf, REQUEST_WORD, nodeId, LITTLE)
+  writeU16(buf, KILL_REASON_LENGTH, reason.length + 1, LITTLE)
+  buf.set(reason, KILL_REASON)
+  return buf
+}
+
+export function cfgNodeStatusRequest(nodeId: number): Uint8Array {
+  const buf = new Uint8Array(CFG_NODE_STATUS_REQUEST_LENGTH)
+  writeServiceHeader(buf, 0, CfgRequest.nodeStatusGet, buf.length, LITTLE)
+  writeU32(buf, REQUEST_WORD, nodeId, LITTLE)
+  writeU32(buf, STATUS_VERSION, CFG_NODE_STATUS_VERSION, LITTLE)
+  return buf
+}
+
+/** The word of a LOCAL_GET answer, or the flags of the event. */
+export function readCfgWord(buf: Uint8Array, off: number, len: number): number | undefined {
+  return len < WORD_RESPONSE_LENGTH ? undefined : readU32(buf, off + RESPONSE_HEADER_LENGTH, LITTLE)
+}
+
+export function readRingStatus(buf: Uint8Array): RingStatusText[] | undefined {
+  if (buf.length < CFG_RING_STATUS_LENGTH) return undefined
+  const count = Math.min(readU32(buf, RING_COUNT, LITTLE), RING_PLACES)
+  return Array.from({ length: count }, (_, i) => ({
+    name: readText(buf, RING_NAMES + i * RING_NAME_LENGTH, RING_NAME_LENGTH),
+    status: readText(buf, RING_STATUSES + i * RING_STATUS_LENGTH, RING_STATUS_LENGTH),
+  }))
+}
+
+/** Addresses of 4 or 16 bytes. */
+export function readNodeAddresses(buf: Uint8Array): Uint8Array[] | undefined {
+  if (buf.length < ADDRESSES) return undefined
+  const bytes = readU32(buf, ADDRESS_FAMILY, LITTLE) === AF_INET6 ? ADDRESS_LENGTH : 4
+  const count = Math.min(readU32(buf, ADDRESS_COUNT, LITTLE), Math.floor((buf.length - ADDRESSES) / ADDRESS_LENGTH))
+  return Array.from({ length: count }, (_, i) => {
+    const at = ADDRESSES + i * ADDRESS_LENGTH
+    return buf.slice(at, at + bytes)
+  })
+}
+
+export function readNodeStatus(buf: Uint8Array): NodeStatus | undefined {
+  if (buf.length < CFG_NODE_STATUS_LENGTH) return undefined
+  return {
+    reachable: buf[STATUS_REACHABLE] !== 0,
+    remote: buf[STATUS_REMOTE] !== 0,
+    external: buf[STATUS_EXTERNAL] !== 0,
+    onwireMin: buf[STATUS_ONWIRE_MIN]!,
+    onwireMax: buf[STATUS_ONWIRE_MAX]!,
+    onwire: buf[STATUS_ONWIRE]!,
+    links: Array.from({ length: CFG_LINK_COUNT_MAX }, (_, i) => readLink(buf, STATUS_LINKS + i * LINK_LENGTH)),
+  }
+}
+
+/** A link that is not enabled, has no addresses and no size is none. */
+function readLink(buf: Uint8Array, at: number): NodeLinkStatus | undefined {
+  const link = {
+    enabled: buf[at] !== 0,
+    connected: buf[at + LINK_CONNECTED] !== 0,
+    dynamicallyConnected: buf[at + LINK_DYNCONNECTED] !== 0,
+    mtu: readU32(buf, at + LINK_MTU, LITTLE),
+    source: readText(buf, at + LINK_SOURCE, LINK_ADDRESS_LENGTH),
+    destination: readText(buf, at + LINK_DESTINATION, LINK_ADDRESS_LENGTH),
+  }
+  return link.enabled || link.connected || link.mtu !== 0 || link.source !== '' ? link : undefined
+}
+
+/** ASCII up to its terminator. */
+function readText(buf: Uint8Array, at: number, room: number): string {
+  let text = ''
+  for (let i = 0; i < room && buf[at + i] !== 0; i++) text += String.fromCharCode(buf[at + i]!)
+  return text
 }

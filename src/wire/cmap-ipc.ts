@@ -3,7 +3,7 @@
 // events as bytes. Must not know: what keys mean, which values are allowed.
 
 import { readS32, readU64, writeU16, writeU32, writeU64 } from './cursor.js'
-import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader } from './service.js'
+import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader, writeServiceHeader } from './service.js'
 
 /** Places in the table of requests, and ids of their answers with one exception. */
 export const CmapRequest = {
@@ -270,4 +270,130 @@ export function writeCmapNotify(
 function writeName(buf: Uint8Array, at: number, key: string): void {
   writeU16(buf, at, key.length, LITTLE)
   for (let i = 0; i < key.length; i++) buf[at + NAME_TEXT + i] = key.charCodeAt(i)
+}
+
+// ---- The program's side: requests as it writes them, answers and the event as it reads them. Keys are ASCII, at most
+// CMAP_KEY_LENGTH_MAX characters. What reads answers gives undefined when they are malformed.
+
+/** Longest key, without its NUL. */
+export const CMAP_KEY_LENGTH_MAX = NAME_TEXT_LENGTH - 1
+
+function cmapRequest(request: CmapRequestId, length: number, key?: string): Uint8Array {
+  const buf = new Uint8Array(length)
+  writeServiceHeader(buf, 0, request, length, LITTLE)
+  if (key !== undefined) writeName(buf, KEY, key)
+  return buf
+}
+
+export function cmapSetRequest(key: string, type: number, value: Uint8Array): Uint8Array {
+  const buf = cmapRequest(CmapRequest.set, CMAP_SET_VALUE + value.length, key)
+  writeU64(buf, BEHIND_KEY, value.length, LITTLE)
+  buf[SET_TYPE] = type
+  buf.set(value, CMAP_SET_VALUE)
+  return buf
+}
+
+export function cmapDeleteRequest(key: string): Uint8Array {
+  return cmapRequest(CmapRequest.delete, CMAP_REQUEST_LENGTH.delete, key)
+}
+
+/** With `room` 0 the answer has type and length only. */
+export function cmapGetRequest(key: string, room: number): Uint8Array {
+  const buf = cmapRequest(CmapRequest.get, CMAP_REQUEST_LENGTH.get, key)
+  writeU64(buf, BEHIND_KEY, room, LITTLE)
+  return buf
+}
+
+export function cmapAdjustRequest(key: string, step: number): Uint8Array {
+  const buf = cmapRequest(CmapRequest.adjust, CMAP_REQUEST_LENGTH.adjust, key)
+  writeU32(buf, BEHIND_KEY, step, LITTLE)
+  return buf
+}
+
+/** An empty prefix: everything. */
+export function cmapIterationRequest(prefix: string): Uint8Array {
+  return cmapRequest(CmapRequest.iterInit, CMAP_REQUEST_LENGTH.iterInit, prefix)
+}
+
+/** `instance`: eight bytes that come back with every event. */
+export function cmapTrackRequest(key: string, trackType: number, instance: Uint8Array): Uint8Array {
+  const buf = cmapRequest(CmapRequest.trackAdd, CMAP_REQUEST_LENGTH.trackAdd, key)
+  writeU32(buf, BEHIND_KEY, trackType, LITTLE)
+  buf.set(instance, TRACK_INSTANCE)
+  return buf
+}
+
+/** iterNext, iterFinalize, trackDelete, with the handle as it came. */
+export function cmapHandleRequest(request: CmapRequestId, handle: Uint8Array): Uint8Array {
+  const buf = cmapRequest(request, CMAP_REQUEST_LENGTH.iterNext)
+  buf.set(handle, HANDLE)
+  return buf
+}
+
+export function cmapMapRequest(map: number): Uint8Array {
+  const buf = cmapRequest(CmapRequest.setCurrentMap, CMAP_REQUEST_LENGTH.setCurrentMap)
+  writeU32(buf, SERVICE_HEADER_LENGTH, map, LITTLE)
+  return buf
+}
+
+/** A value without its meaning. */
+export interface CmapRawValue {
+  readonly type: number
+  readonly bytes: Uint8Array
+}
+
+export interface CmapGetAnswer extends CmapRawValue {
+  /** Full length of the value: more than `bytes` when there was no room. */
+  readonly length: number
+}
+
+export function readCmapGetAnswer(buf: Uint8Array): CmapGetAnswer | undefined {
+  if (buf.length < CMAP_GET_VALUE) return undefined
+  const length = readU64(buf, GET_LENGTH, LITTLE)
+  if (length < 0) return undefined
+  const end = Math.min(buf.length, CMAP_GET_VALUE + length)
+  return { type: buf[GET_TYPE]!, length, bytes: buf.subarray(CMAP_GET_VALUE, end) }
+}
+
+/** The handle that iterInit or trackAdd answers with. */
+export function readCmapHandleAnswer(buf: Uint8Array): Uint8Array | undefined {
+  return buf.length < HANDLE_ANSWER_LENGTH ? undefined : buf.slice(RESPONSE_HEADER_LENGTH, HANDLE_ANSWER_LENGTH)
+}
+
+export interface CmapEntry {
+  readonly key: string
+  readonly type: number
+  /** Bytes of the value. */
+  readonly length: number
+}
+
+export function readCmapIterNextAnswer(buf: Uint8Array): CmapEntry | undefined {
+  if (buf.length < ITER_LENGTH) return undefined
+  const length = readU64(buf, ITER_VALUE_LENGTH, LITTLE)
+  return length < 0 ? undefined : { key: readCmapKey(buf, ITER_KEY - KEY), type: buf[ITER_TYPE]!, length }
+}
+
+export interface CmapNotification {
+  readonly instance: Uint8Array
+  readonly key: string
+  /** One of the bits of a track type. */
+  readonly event: number
+  readonly after: CmapRawValue
+  readonly before: CmapRawValue
+}
+
+/** Undefined for anything else than a well-formed event. Bytes are copies. */
+export function readCmapNotify(buf: Uint8Array, off: number, len: number): CmapNotification | undefined {
+  if (len < CMAP_NOTIFY_LENGTH || readS32(buf, off, LITTLE) !== NOTIFY_ID) return undefined
+  const newLength = readU64(buf, off + NOTIFY_NEW_LENGTH, LITTLE)
+  const oldLength = readU64(buf, off + NOTIFY_OLD_LENGTH, LITTLE)
+  if (newLength < 0 || oldLength < 0 || newLength + oldLength > len - CMAP_NOTIFY_LENGTH) return undefined
+  const values = off + CMAP_NOTIFY_LENGTH
+  return {
+    instance: buf.slice(off + NOTIFY_INSTANCE, off + NOTIFY_INSTANCE + INSTANCE_LENGTH),
+    key: readCmapKey(buf, off + NOTIFY_KEY - KEY),
+    event: readS32(buf, off + NOTIFY_EVENT, LITTLE),
+    after: { type: buf[off + NOTIFY_NEW_TYPE]!, bytes: buf.slice(values, values + newLength) },
+    before: { type: buf[off + NOTIFY_OLD_TYPE]!, bytes: buf.slice(values + newLength, values + newLength + oldLength) },
+  }
 }

@@ -3,7 +3,7 @@
 // In: bytes and values. Out: values and bytes. Must not know: what they mean.
 
 import { readU32, writeU32 } from './cursor.js'
-import { RESPONSE_HEADER_LENGTH, writeResponseHeader } from './service.js'
+import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader, writeServiceHeader } from './service.js'
 
 /** Numbers of the requests. 9 to 11 once were zero copy. */
 export const CpgRequest = {
@@ -59,6 +59,7 @@ export const JOIN_FLAGS = 160
 export const LEAVE_PID = 152
 export const ITERATION_TYPE = 152
 export const ITERATION_HANDLE = 16
+const MCAST_GUARANTEE = 24
 export const MCAST_DATA_LENGTH = 32
 export const MCAST_DATA = 40
 export const PARTIAL_TOTAL = 32
@@ -338,4 +339,78 @@ export function setPartial(
 /** An answer that is nothing but its header. */
 export function plainResponse(id: number, error: number, buf: Uint8Array): void {
   writeResponseHeader(buf, 0, id, RESPONSE_HEADER_LENGTH, error, true)
+}
+
+// ---- requests, as a program writes them
+
+function request(id: number, length: number): Uint8Array {
+  const buf = new Uint8Array(length)
+  writeServiceHeader(buf, 0, id, length, true)
+  return buf
+}
+
+function nameRequest(id: number, length: number, name: Uint8Array): Uint8Array {
+  const buf = request(id, length)
+  writeName(name, buf, REQUEST_NAME)
+  return buf
+}
+
+export function joinRequest(name: Uint8Array, pid: number, flags: number): Uint8Array {
+  const buf = nameRequest(CpgRequest.join, CpgRequestLength.join, name)
+  writeU32(buf, JOIN_PID, pid, true)
+  writeU32(buf, JOIN_FLAGS, flags, true)
+  return buf
+}
+
+export function leaveRequest(name: Uint8Array, pid: number): Uint8Array {
+  const buf = nameRequest(CpgRequest.leave, CpgRequestLength.leave, name)
+  writeU32(buf, LEAVE_PID, pid, true)
+  return buf
+}
+
+export function membershipRequest(name: Uint8Array): Uint8Array {
+  return nameRequest(CpgRequest.membership, CpgRequestLength.membership, name)
+}
+
+/** LOCAL_GET and FINALIZE. */
+export function bareRequest(id: number): Uint8Array {
+  return request(id, SERVICE_HEADER_LENGTH)
+}
+
+/** `name` is empty unless `type` asks for one group. */
+export function iterationRequest(name: Uint8Array, type: number): Uint8Array {
+  const buf = nameRequest(CpgRequest.iterationInitialize, CpgRequestLength.iterationInitialize, name)
+  writeU32(buf, ITERATION_TYPE, type, true)
+  return buf
+}
+
+/** The next step of an iteration, or its end. The handle is given back as it came. */
+export function iterationHandleRequest(id: number, handle: Uint8Array): Uint8Array {
+  const buf = request(id, CpgRequestLength.iterationNext)
+  buf.set(handle, ITERATION_HANDLE)
+  return buf
+}
+
+export function readIterationHandle(buf: Uint8Array): Uint8Array {
+  return buf.slice(ITERATION_ANSWER_HANDLE, ITERATION_ANSWER_HANDLE + 8)
+}
+
+/** Everything of a multicast but its data. */
+export function mcastHead(guarantee: number, dataLength: number): Uint8Array {
+  const buf = request(CpgRequest.mcast, MCAST_DATA)
+  writeU32(buf, 8, MCAST_DATA + dataLength, true)
+  writeU32(buf, MCAST_GUARANTEE, guarantee, true)
+  writeU32(buf, MCAST_DATA_LENGTH, dataLength, true)
+  return buf
+}
+
+/** Everything of a piece of a long message but its data. */
+export function partialMcastHead(guarantee: number, type: number, total: number, dataLength: number): Uint8Array {
+  const buf = request(CpgRequest.partialMcast, PARTIAL_DATA)
+  writeU32(buf, 8, PARTIAL_DATA + dataLength, true)
+  writeU32(buf, MCAST_GUARANTEE, guarantee, true)
+  writeU32(buf, PARTIAL_TOTAL, total, true)
+  writeU32(buf, PARTIAL_DATA_LENGTH, dataLength, true)
+  writeU32(buf, PARTIAL_TYPE, type, true)
+  return buf
 }

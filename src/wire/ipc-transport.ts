@@ -69,6 +69,40 @@ export function encodeConnectionResponse(out: Uint8Array, outcome: Connected | {
   putString(out, ConnectionResponse.event, outcome.event)
 }
 
+/** The first words of a program. */
+export function encodeConnectionRequest(maxMessage: number): Uint8Array {
+  const bytes = new Uint8Array(ConnectionRequest.bytes)
+  const view = new DataView(bytes.buffer)
+  view.setInt32(ConnectionRequest.id, AUTHENTICATE_ID, true)
+  view.setInt32(ConnectionRequest.size, ConnectionRequest.bytes, true)
+  view.setUint32(ConnectionRequest.maxMessage, maxMessage, true)
+  return bytes
+}
+
+/** What the program is told; undefined when that is no response. */
+export function decodeConnectionResponse(bytes: Uint8Array): Connected | { readonly error: number } | undefined {
+  if (bytes.length !== ConnectionResponse.bytes) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (view.getInt32(ConnectionResponse.id, true) !== AUTHENTICATE_ID) return undefined
+  if (view.getInt32(ConnectionResponse.size, true) !== ConnectionResponse.bytes) return undefined
+  const error = view.getInt32(ConnectionResponse.error, true)
+  if (error !== 0) return { error }
+  return {
+    type: view.getInt32(ConnectionResponse.type, true),
+    maxMessage: view.getUint32(ConnectionResponse.maxMessage, true),
+    handle: view.getUint32(ConnectionResponse.handle, true),
+    request: getString(bytes, ConnectionResponse.request),
+    response: getString(bytes, ConnectionResponse.response),
+    event: getString(bytes, ConnectionResponse.event),
+  }
+}
+
+/** What stands in such a field; empty when it has no end. */
+export function getString(bytes: Uint8Array, at: number): string {
+  const end = bytes.subarray(at, at + STRING_BYTES).indexOf(0)
+  return new TextDecoder().decode(bytes.subarray(at, at + Math.max(0, end)))
+}
+
 /** NUL-terminated, in a field of 4096 bytes that are zero. Throws RangeError when it does not fit. */
 export function putString(out: Uint8Array, at: number, text: string): void {
   const bytes = new TextEncoder().encode(text)

@@ -3,9 +3,9 @@
 // Must not know: who is quorate. Lists begin before the length of their structure, which is rounded up to 8: the bytes
 // between the end of a list and the end of its message say nothing, but they are counted.
 
-import { readU32, writeU32, writeU64 } from './cursor.js'
+import { readS32, readU32, readU64, writeU32, writeU64 } from './cursor.js'
 import { PROCESSOR_COUNT_MAX } from './generation.js'
-import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader } from './service.js'
+import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader, writeServiceHeader } from './service.js'
 
 /** The byte order of this machine. */
 const LITTLE = true
@@ -141,4 +141,60 @@ export function writeQuorumV1NodeList(list: QuorumNodeList, ok: number, buf: Uin
 function writeIds(ids: readonly number[], buf: Uint8Array, off: number): number {
   for (let i = 0; i < ids.length; i++) writeU32(buf, off + i * ID_LENGTH, ids[i]!, LITTLE)
   return off + ids.length * ID_LENGTH
+}
+
+// ---- The program's side: requests as it writes them, answers and events as it reads them (undefined when malformed).
+
+/** GETQUORATE, TRACKSTOP, GETTYPE. */
+export function quorumRequest(id: number): Uint8Array {
+  const buf = new Uint8Array(QUORUM_REQUEST_LENGTH)
+  writeServiceHeader(buf, 0, id, QUORUM_REQUEST_LENGTH, LITTLE)
+  return buf
+}
+
+/** TRACKSTART with its flags, MODEL_GETTYPE with the model. */
+export function quorumValueRequest(id: number, value: number): Uint8Array {
+  const buf = new Uint8Array(QUORUM_VALUE_REQUEST_LENGTH)
+  writeServiceHeader(buf, 0, id, QUORUM_VALUE_REQUEST_LENGTH, LITTLE)
+  writeU32(buf, REQ_VALUE, value, LITTLE)
+  return buf
+}
+
+/** Of GETQUORATE, GETTYPE and MODEL_GETTYPE. */
+export function readQuorumAnswer(buf: Uint8Array): number | undefined {
+  return buf.length < QUORUM_VALUE_RESPONSE_LENGTH ? undefined : readU32(buf, RES_VALUE, LITTLE)
+}
+
+/** Model 0 names only the sequence number of the ring: its node is 0 here. */
+export function readQuorumNotification(buf: Uint8Array, off: number, len: number): QuorumView | undefined {
+  const members = readIds(buf, off, len, OLD_COUNT, OLD_IDS)
+  if (members === undefined) return undefined
+  const quorate = readS32(buf, off + OLD_QUORATE, LITTLE) !== 0
+  return { quorate, ring: { nodeId: 0, seq: readU64(buf, off + OLD_SEQ, LITTLE) }, members }
+}
+
+export function readQuorumV1Quorum(buf: Uint8Array, off: number, len: number): QuorumView | undefined {
+  const members = readIds(buf, off, len, NEW_COUNT, NEW_IDS)
+  if (members === undefined) return undefined
+  const ring = { nodeId: readU32(buf, off + NEW_RING, LITTLE), seq: readU64(buf, off + NEW_SEQ, LITTLE) }
+  return { quorate: readS32(buf, off + NEW_QUORATE, LITTLE) !== 0, ring, members }
+}
+
+export function readQuorumV1NodeList(buf: Uint8Array, off: number, len: number): QuorumNodeList | undefined {
+  const members = readIds(buf, off, len, LIST_MEMBERS, LIST_IDS)
+  if (members === undefined) return undefined
+  const joined = readIds(buf, off, len, LIST_JOINED, LIST_IDS + members.length * ID_LENGTH)
+  if (joined === undefined) return undefined
+  const left = readIds(buf, off, len, LIST_LEFT, LIST_IDS + (members.length + joined.length) * ID_LENGTH)
+  if (left === undefined) return undefined
+  const ring = { nodeId: readU32(buf, off + LIST_RING, LITTLE), seq: readU64(buf, off + LIST_SEQ, LITTLE) }
+  return { ring, members, joined, left }
+}
+
+/** `countAt` and `idsAt` count from the start of the message, which has `len` bytes. */
+function readIds(buf: Uint8Array, off: number, len: number, countAt: number, idsAt: number): number[] | undefined {
+  if (len < idsAt) return undefined
+  const count = readU32(buf, off + countAt, LITTLE)
+  if (count * ID_LENGTH > len - idsAt) return undefined
+  return Array.from({ length: count }, (_, i) => readU32(buf, off + idsAt + i * ID_LENGTH, LITTLE))
 }

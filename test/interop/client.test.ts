@@ -1,0 +1,96 @@
+// The library as a client of a daemon: every scenario of test/support/client-scenarios.ts against a real C daemon.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { SHORT_TIMERS } from '../support/combination.js'
+import { type Host, type HostProcess, interopSkip, Testbed, until } from '../support/testbed.js'
+
+const PROGRAM = fileURLToPath(new URL('../support/client-scenarios.js', import.meta.url))
+const SCENARIO_MS = 60_000
+const FORM_MS = 20_000
+
+function start(host: Host, scenario: string, argument = ''): HostProcess {
+  return host.spawn(process.execPath, ['--enable-source-maps', PROGRAM, scenario, argument])
+}
+
+async function succeeds(program: HostProcess): Promise<void> {
+  const late = setTimeout(() => program.signal('SIGKILL'), SCENARIO_MS)
+  const result = await program.exited
+  clearTimeout(late)
+  assert.equal(result, 0, `${program.stdout}\n${program.stderr}`)
+}
+
+function says(program: HostProcess, line: string): Promise<true> {
+  return until(
+    `'${line}'`,
+    SCENARIO_MS,
+    () => {
+      assert.ok(program.running, `${program.stdout}\n${program.stderr}`)
+      return program.stdout.split('\n').includes(line) ? true : undefined
+    },
+    () => program.stdout,
+    10,
+  )
+}
+
+describe('the library as a client of the C daemon', { skip: interopSkip() }, () => {
+  let testbed: Testbed
+
+  before(async () => {
+    testbed = await Testbed.create({ hosts: 3 })
+    testbed.configure({ transport: 'udpu', totem: SHORT_TIMERS })
+    for (const host of testbed.hosts) host.start()
+    for (const host of testbed.hosts) {
+      await until('a ring of three', FORM_MS, async () => ((await host.joinedNodes()).length === 3 ? true : undefined))
+    }
+  })
+  after(() => testbed?.down())
+
+  const run = (scenario: string, argument = '') => succeeds(start(testbed.host(1), scenario, argument))
+
+  it('says who and where it is', () => run('about', '1,2,3'))
+  it('reads and writes values of every type', () => run('values'))
+  it('counts', () => run('counting'))
+  it('is told its mistakes by name and number', () => run('mistakes'))
+  it('iterates over both maps', () => run('iteration'))
+  it('follows changes', () => run('tracking'))
+
+  it('hears what others change', async () => {
+    const program = start(testbed.host(1), 'overheard')
+    await says(program, 'listening')
+    await testbed.host(1).run('corosync-cmapctl', ['-s', 'test.overheard', 'u8', '1'])
+    await succeeds(program)
+  })
+
+  it('joins, sends, leaves and joins again', () => run('group'))
+  it('carries messages of all sizes', () => run('sizes'))
+  it('sends a flood of small messages in order', () => run('flood', '50000x100'))
+  it('sends a flood of large messages in order', () => run('flood', '2000x60000'))
+  it('sends a flood of the largest messages in order', () => run('flood', '100x1047552'))
+  it('gives up a membership whose events are not taken', () => run('slow'))
+  it('follows quorum in both models', () => run('quorum'))
+
+  it('keeps replicas on three hosts in step', async () => {
+    const programs = testbed.hosts.map(host => start(host, 'replica', `6,${host.index}`))
+    await Promise.all(programs.map(program => says(program, 'done')))
+    for (const program of programs) program.child.stdin!.write('end\n')
+    await Promise.all(programs.map(succeeds))
+  })
+
+  it('is told at once that its daemon has died', async () => {
+    const host = testbed.host(3)
+    const program = start(host, 'bereaved')
+    await says(program, 'ready')
+    host.daemon!.signal('SIGSTOP')
+    program.child.stdin!.write('stopped\n')
+    await says(program, 'waiting')
+    host.daemon!.signal('SIGKILL')
+    // For the wrapper, which was stopped together with its child.
+    host.daemon!.signal('SIGCONT')
+    program.child.stdin!.write('killed\n')
+    await succeeds(program)
+    const left = await host.run('sh', ['-c', 'ls -d /dev/shm/qb-*-*-*-* 2>/dev/null | wc -l'])
+    assert.equal(left.stdout.trim(), '0', 'files of the dead daemon')
+  })
+})

@@ -1,0 +1,359 @@
+// What a program does with the library as a client of a daemon, to be run on the daemon's host: one scenario per name, which
+// ends with status 0 when everything was as it must be.
+// Run as: node client-scenarios.js SCENARIO [ARGUMENT]. Lines on standard output tell the test how far it is.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import {
+  AlreadyJoinedError,
+  ClusterError,
+  ConnectionError,
+  ConnectionLostError,
+  connect,
+  type DaemonCluster,
+  type Group,
+  type GroupEvent,
+  type MapChange,
+  type MapValue,
+  NotJoinedError,
+  replicate,
+  SlowConsumerError,
+} from '../../src/index.js'
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** A line from the test. */
+async function told(): Promise<string> {
+  const [chunk] = (await once(process.stdin, 'data')) as [Buffer]
+  return chunk.toString().trim()
+}
+
+function pattern(length: number, seed: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = (i * 7 + seed + (i >> 8)) & 0xff
+  return bytes
+}
+
+async function rejects(promise: Promise<unknown>, code: string): Promise<void> {
+  await assert.rejects(promise, (error: unknown) => {
+    assert.ok(error instanceof ClusterError, String(error))
+    assert.equal(error.code, code, error.message)
+    return true
+  })
+}
+
+/** Takes events until `enough`. */
+async function take(group: Group, enough: (events: readonly GroupEvent[]) => boolean): Promise<GroupEvent[]> {
+  const events: GroupEvent[] = []
+  for await (const event of group) {
+    events.push(event)
+    if (enough(events)) break
+  }
+  return events
+}
+
+function messages(events: readonly GroupEvent[]): Uint8Array[] {
+  return events.flatMap(event => (event.type === 'message' ? [event.data] : []))
+}
+
+const scenarios: Readonly<Record<string, (cluster: DaemonCluster, argument: string) => Promise<void>>> = {
+  async about(cluster, nodes) {
+    const ids = nodes.split(',').map(Number)
+    assert.ok(ids.includes(cluster.nodeId))
+    assert.deepEqual(cluster.nodes, ids)
+    assert.deepEqual(cluster.members, ids)
+    assert.ok(cluster.ring.seq > 0)
+    assert.equal(await cluster.quorum.isQuorate(), true)
+    assert.equal(await cluster.quorum.hasProvider(), true)
+  },
+
+  async values(cluster) {
+    const { cmap } = cluster
+    const values: readonly MapValue[] = [
+      { type: 'i8', value: -128 },
+      { type: 'u8', value: 255 },
+      { type: 'i16', value: -32768 },
+      { type: 'u16', value: 65535 },
+      { type: 'i32', value: -2147483648 },
+      { type: 'u32', value: 4294967295 },
+      { type: 'i64', value: -(2n ** 63n) },
+      { type: 'u64', value: 2n ** 64n - 1n },
+      { type: 'flt', value: 0.5 },
+      { type: 'dbl', value: Math.PI },
+      { type: 'str', value: '' },
+      { type: 'str', value: 'text with ä and 語' },
+      { type: 'str', value: 'x'.repeat(16383) },
+      { type: 'bin', value: new Uint8Array(0) },
+      { type: 'bin', value: pattern(16384, 3) },
+    ]
+    for (const value of values) {
+      await cmap.set('test.values.one', value)
+      assert.deepEqual(await cmap.get('test.values.one'), value)
+    }
+    await cmap.delete('test.values.one')
+    assert.equal(await cmap.get('test.values.one'), undefined)
+    assert.deepEqual(await cmap.get('totem.cluster_name'), { type: 'str', value: 'testbed' })
+  },
+
+  async counting(cluster) {
+    const { cmap } = cluster
+    await cmap.set('test.counter', { type: 'u8', value: 255 })
+    await cmap.inc('test.counter')
+    assert.deepEqual(await cmap.get('test.counter'), { type: 'u8', value: 0 })
+    await cmap.dec('test.counter')
+    await cmap.adjust('test.counter', -55)
+    assert.deepEqual(await cmap.get('test.counter'), { type: 'u8', value: 200 })
+    await cmap.set('test.counter', { type: 'str', value: 'no number' })
+    await rejects(cmap.inc('test.counter'), 'CS_ERR_INVALID_PARAM')
+    await cmap.delete('test.counter')
+  },
+
+  async mistakes(cluster) {
+    const { cmap, stats } = cluster
+    const one: MapValue = { type: 'u8', value: 1 }
+    await rejects(cmap.set('system.move_to_root_cgroup', one), 'CS_ERR_ACCESS')
+    await rejects(cmap.delete('runtime.config.totem.token'), 'CS_ERR_ACCESS')
+    await rejects(cmap.delete('test.not.there'), 'CS_ERR_NOT_EXIST')
+    await rejects(cmap.inc('test.not.there'), 'CS_ERR_NOT_EXIST')
+    await rejects(cmap.set('test.spaces are wrong', one), 'CS_ERR_NAME_TOO_LONG')
+    await rejects(cmap.set(`test.${'x'.repeat(251)}`, one), 'CS_ERR_NAME_TOO_LONG')
+    await rejects(cmap.set('test.large', { type: 'u8', value: 256 }), 'CS_ERR_INVALID_PARAM')
+    await rejects(cmap.set('test.large', { type: 'str', value: 'x'.repeat(16384) }), 'CS_ERR_INVALID_PARAM')
+    await rejects(stats.set('stats.pg.msg_reserved', one), 'CS_ERR_ACCESS')
+    await rejects(stats.set('stats.clear.nothing', one), 'CS_ERR_NOT_SUPPORTED')
+  },
+
+  async iteration(cluster) {
+    const { cmap, stats } = cluster
+    const keys = ['test.it.a', 'test.it.b', 'test.it.b.c', 'test.it0']
+    for (const key of keys) await cmap.set(key, { type: 'str', value: key })
+    const found: [string, MapValue][] = []
+    for await (const [key, value] of cmap.entries('test.it')) found.push([key, value])
+    assert.deepEqual(
+      found,
+      keys.map(key => [key, { type: 'str', value: key }]),
+    )
+    const below: string[] = []
+    for await (const key of cmap.keys('test.it.b')) below.push(key)
+    assert.deepEqual(below, ['test.it.b', 'test.it.b.c'])
+    // Leaving in the middle, and a map that is not the first one.
+    for await (const key of cmap.keys()) {
+      assert.notEqual(key, '')
+      break
+    }
+    for await (const key of stats.keys('stats.srp.')) assert.match(key, /^stats\.srp\./)
+    assert.equal((await stats.get('stats.srp.mcast_tx'))?.type, 'u64')
+    for (const key of keys) await cmap.delete(key)
+    for await (const key of cmap.keys('test.it')) assert.fail(key)
+  },
+
+  async tracking(cluster) {
+    const { cmap } = cluster
+    const all = await cmap.track('test.track.', { prefix: true })
+    const one = await cmap.track('test.track.b', { events: ['modify'] })
+    await cmap.set('test.track.a', { type: 'u32', value: 1 })
+    await cmap.set('test.track.b', { type: 'u16', value: 7 })
+    await cmap.inc('test.track.b')
+    await cmap.set('test.track.b', { type: 'str', value: 'other type' })
+    await cmap.delete('test.track.a')
+    await cmap.delete('test.track.b')
+    await all.stop()
+    await one.stop()
+    await cmap.set('test.track.a', { type: 'u8', value: 0 })
+    await cmap.delete('test.track.a')
+    const line = ({ key, event, before, after }: MapChange) =>
+      `${key} ${event} ${before?.type}:${before?.value} ${after?.type}:${after?.value}`
+    const seen: string[] = []
+    for await (const change of all) seen.push(line(change))
+    assert.deepEqual(seen, [
+      'test.track.a add undefined:undefined u32:1',
+      'test.track.b add undefined:undefined u16:7',
+      'test.track.b modify u16:7 u16:8',
+      'test.track.b modify u16:8 str:other type',
+      'test.track.a delete u32:1 undefined:undefined',
+      'test.track.b delete str:other type undefined:undefined',
+    ])
+    const few: string[] = []
+    for await (const change of one) few.push(line(change))
+    assert.deepEqual(few, ['test.track.b modify u16:7 u16:8', 'test.track.b modify u16:8 str:other type'])
+  },
+
+  /** A change that somebody else makes arrives while this program does nothing. */
+  async overheard(cluster) {
+    const changes = await cluster.cmap.track('test.overheard')
+    say('listening')
+    for await (const change of changes) {
+      assert.equal(change.key, 'test.overheard')
+      break
+    }
+  },
+
+  async group(cluster) {
+    const group = await cluster.cpg.join('scenario')
+    await rejects(cluster.cpg.join('scenario'), 'CS_ERR_EXIST')
+    const other = await connect()
+    await assert.rejects(other.cpg.join('scenario'), AlreadyJoinedError)
+    await other.close()
+    await group.send('hello')
+    await group.send(new Uint8Array(0))
+    const self = { nodeId: cluster.nodeId, pid: process.pid }
+    assert.deepEqual(group.members, [self])
+    const events = await take(group, list => list.filter(event => event.type === 'message').length === 2)
+    assert.deepEqual(events[0], {
+      type: 'membership',
+      members: [self],
+      left: [],
+      joined: [{ ...self, reason: 'join' }],
+    })
+    assert.equal(events[1]?.type, 'ring')
+    assert.deepEqual(
+      messages(events).map(data => Buffer.from(data).toString()),
+      ['hello', ''],
+    )
+    const ending = take(group, () => false)
+    await group.leave()
+    await assert.rejects(group.send('too late'), NotJoinedError)
+    assert.deepEqual(await ending, [
+      { type: 'membership', members: [], left: [{ ...self, reason: 'leave' }], joined: [] },
+    ])
+    await rejects(cluster.cpg.join('x'.repeat(129)), 'CS_ERR_NAME_TOO_LONG')
+    for (let n = 0; n < 20; n++) {
+      const again = await cluster.cpg.join('scenario')
+      await again.leave()
+    }
+  },
+
+  async sizes(cluster) {
+    const group = await cluster.cpg.join('sizes')
+    const sizes = [1, 1_047_551, 1_047_552, 1_047_553, 1_048_576, 5 << 20, 3]
+    const sent = sizes.map((size, i) => pattern(size, i))
+    const sending = Promise.all(sent.map(bytes => group.send(bytes)))
+    const received = messages(await take(group, list => messages(list).length === sizes.length))
+    await sending
+    assert.deepEqual(
+      received.map(data => data.length),
+      sizes,
+    )
+    for (const [i, data] of received.entries()) assert.ok(Buffer.from(data).equals(Buffer.from(sent[i]!)), `${i}`)
+  },
+
+  /** Everything that was accepted arrives, once and in order, however fast it is sent. */
+  async flood(cluster, argument) {
+    const [count, bytes] = argument.split('x').map(Number) as [number, number]
+    const group = await cluster.cpg.join('flood')
+    const sending = (async () => {
+      for (let n = 0; n < count; n++) {
+        const message = new Uint8Array(bytes)
+        new DataView(message.buffer).setUint32(0, n, true)
+        await group.send(message)
+      }
+    })()
+    let next = 0
+    for await (const event of group) {
+      if (event.type !== 'message') continue
+      assert.equal(event.data.length, bytes)
+      assert.equal(new DataView(event.data.buffer).getUint32(0, true), next)
+      if (++next === count) break
+    }
+    await sending
+  },
+
+  async slow(cluster) {
+    const slow = await connect({ maxQueuedBytes: 1 << 20 })
+    const group = await slow.cpg.join('slow')
+    const watcher = await cluster.cpg.join('slow').catch(error => error as Error)
+    assert.ok(watcher instanceof AlreadyJoinedError)
+    const sending = (async () => {
+      for (let n = 0; n < 10_000; n++) await group.send(new Uint8Array(50_000))
+    })()
+    await assert.rejects(sending, SlowConsumerError)
+    await assert.rejects(
+      take(group, () => false),
+      SlowConsumerError,
+    )
+    await slow.close()
+  },
+
+  async quorum(cluster) {
+    for (const model of [0, 1] as const) {
+      const tracking = await cluster.quorum.track({ model })
+      const types: string[] = []
+      for await (const event of tracking) {
+        types.push(event.type)
+        assert.deepEqual([...event.members].sort(), [...cluster.members])
+        if (event.type === 'quorum') {
+          assert.equal(event.quorate, true)
+          break
+        }
+      }
+      assert.deepEqual(types, model === 0 ? ['quorum'] : ['nodes', 'quorum'])
+      await tracking.stop()
+    }
+  },
+
+  /** The daemon is killed while everything waits for something. */
+  async bereaved(cluster) {
+    const group = await cluster.cpg.join('bereaved')
+    const changes = await cluster.cmap.track('test.nothing')
+    await cluster.stats.get('stats.pg.msg_reserved')
+    await cluster.quorum.isQuorate()
+    const iteration = assert.rejects(
+      take(group, () => false),
+      ConnectionLostError,
+    )
+    const tracking = assert.rejects(changes[Symbol.asyncIterator]().next(), ConnectionLostError)
+    const ended = once(cluster, 'end')
+    say('ready')
+    // Stopped first: these get no answer.
+    assert.equal(await told(), 'stopped')
+    const calls = [cluster.cmap.get('totem.version'), cluster.stats.get('stats.x'), cluster.quorum.isQuorate()]
+    const settled = Promise.all(calls.map(call => assert.rejects(call, ConnectionLostError)))
+    say('waiting')
+    await once(process.stdin, 'data')
+    const killed = performance.now()
+    await settled
+    await iteration
+    await tracking
+    const [error] = (await ended) as [Error]
+    assert.ok(error instanceof ConnectionLostError)
+    assert.equal(error.code, 'CS_ERR_LIBRARY')
+    await rejects(group.send('x'), 'CS_ERR_LIBRARY')
+    await rejects(cluster.cmap.get('totem.version'), 'CS_ERR_LIBRARY')
+    await rejects(cluster.cpg.join('other'), 'CS_ERR_LIBRARY')
+    await assert.rejects(connect(), ConnectionError)
+    const took = performance.now() - killed
+    assert.ok(took < 1000, `${took} ms`)
+  },
+
+  /** Replicas on several hosts, each behind its own daemon. */
+  async replica(cluster, argument) {
+    const [expected, own] = argument.split(',').map(Number) as [number, number]
+    let sum = 0
+    const replica = await replicate(cluster, 'sum', {
+      apply: command => {
+        sum += Number(Buffer.from(command).toString())
+        return sum
+      },
+      snapshot: () => Buffer.from(String(sum)),
+      restore: bytes => {
+        sum = Number(Buffer.from(bytes).toString())
+      },
+    })
+    await replica.active()
+    await replica.submit(Buffer.from(String(own)))
+    while (sum !== expected) await new Promise(resolve => setTimeout(resolve, 10))
+    say('done')
+    assert.equal(await told(), 'end')
+    await replica.close()
+  },
+}
+
+const [name = '', argument = ''] = process.argv.slice(2)
+const scenario = scenarios[name]
+if (scenario === undefined) throw new Error(`no scenario '${name}'`)
+const cluster = await connect()
+await scenario(cluster, argument)
+await cluster.close()
+process.stdin.destroy()
