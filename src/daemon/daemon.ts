@@ -62,6 +62,7 @@ export class Daemon {
     const executive = this.#parts.startExecutive({
       log: record => this.#parts.logger.record(record),
       synchronized: () => this.#parts.notifyReady(),
+      flightRecordWanted: () => this.#recordFlight('an administrator asked for it'),
       ended: end => this.#ended(end),
     })
     this.#executive = executive
@@ -137,7 +138,7 @@ export class Daemon {
     }
   }
 
-  #recordFlight(reason: string, error: Error | undefined, exitCode: number): void {
+  #recordFlight(reason: string, error?: Error, exitCode?: number): void {
     const { logger, stateDirectory, configFile } = this.#parts
     const written = writeFlightRecord(stateDirectory, Date.now(), process.pid, {
       reason,
@@ -149,7 +150,8 @@ export class Daemon {
       stalls: this.#watch?.stalls ?? [],
       lines: logger.recentLines(),
     })
-    if (typeof written === 'string') logger.log('error', 'MAIN', `Flight record written to ${written}`)
+    if (typeof written === 'string')
+      logger.log(exitCode === undefined ? 'notice' : 'error', 'MAIN', `Flight record written to ${written}`)
     else logger.log('error', 'MAIN', `Flight record could not be written: ${written.message}`)
   }
 }

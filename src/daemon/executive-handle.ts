@@ -109,6 +109,9 @@ export class Executive implements ExecutiveHandle {
         this.#listener.ringChanged?.(message.ring, message.members)
         this.#listener.synchronized()
         break
+      case 'flightRecord':
+        this.#listener.flightRecordWanted?.()
+        break
       case 'left':
         this.#lastWord = { kind: 'left', reason: message.reason }
         break

@@ -41,5 +41,7 @@ export type ToExecutive = { readonly type: 'member'; readonly memory: SharedMemo
 export type FromExecutive =
   | { readonly type: 'log'; readonly record: LogRecord }
   | { readonly type: 'ring'; readonly ring: RingIdentity; readonly members: readonly number[] }
+  /** A flight record is wanted. */
+  | { readonly type: 'flightRecord' }
   | { readonly type: 'left'; readonly reason: string | undefined }
   | { readonly type: 'fatal'; readonly code: number; readonly message: string }

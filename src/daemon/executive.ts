@@ -13,6 +13,7 @@ import { setNice, setRoundRobin, setThreadName } from '../sys/thread.js'
 import { type FromExecutive, SharedWord, StopWish, type ToExecutive, type WorkerData } from './executive-protocol.js'
 import { liveMap, nodeConfig, openRingIdStore } from './executive-setup.js'
 import { ExpectedVotesFile } from './expected-votes-file.js'
+import { HOST_READINGS } from './host-readings.js'
 import { servePrograms } from './library-server.js'
 import { LocalMembers } from './local-members.js'
 import { RingLoop } from './loop.js'
@@ -69,6 +70,10 @@ async function main(): Promise<FromExecutive> {
     observer,
     map: liveMap(setup.map),
     expectedVotes,
+    readings: HOST_READINGS,
+    addressesOf: nodeId => loop.addressesOf(nodeId),
+    sendFailures: () => loop.stats.continuousSendFailures,
+    dumpFlightData: () => tell({ type: 'flightRecord' }),
   })
   const members = new LocalMembers({
     cpg: node.cpg,

@@ -1,5 +1,5 @@
-// The flight record: what is known when the daemon ends other than in order, written to the state directory for whoever
-// asks why. In: the circumstances. Out: a JSON file that only its owner reads. Must work when little else does:
+// The flight record: what is known when the daemon ends other than in order, or is asked for it, written to the state directory
+// for whoever asks why. In: the circumstances. Out: a JSON file that only its owner reads. Must work when little else does:
 // synchronous, and a failure to write is reported, not thrown.
 
 import { writeFileSync } from 'node:fs'
@@ -10,7 +10,8 @@ const RECORD_MODE = 0o600
 export interface FlightCircumstances {
   readonly reason: string
   readonly error: Error | undefined
-  readonly exitCode: number
+  /** Undefined when the daemon goes on. */
+  readonly exitCode: number | undefined
   readonly version: string
   readonly configFile: string
   readonly heartbeat: number | undefined

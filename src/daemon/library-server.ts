@@ -8,6 +8,8 @@ import type { Credentials, IpcConnection, IpcOwner, IpcRate } from '../ipc/types
 import type { LogSink } from '../log/types.js'
 import type { ClusterNode } from '../node/node.js'
 import type { LiveMap } from '../services/cmap/live-map.js'
+import { ProgramStats } from '../services/cmap/program-stats.js'
+import type { StatsMap } from '../services/cmap/stats-map.js'
 import { type GatePort, LibraryGate } from '../services/gate.js'
 import type { LibraryInterface } from '../services/library.js'
 import type { Service } from '../services/types.js'
@@ -36,6 +38,7 @@ export function servePrograms(setup: IpcSetup, node: ClusterNode, loop: RingLoop
     services: node.services,
     port: node.executive.port,
     map: node.map,
+    stats: node.cmap.stats,
     log,
     tellTime: () => node.advance(loop.now()),
     createServer: owner => {
@@ -59,6 +62,9 @@ export interface ProgramServer {
   setRate(service: string, rate: IpcRate): void
   /** Requests that could not be taken are to be offered again. */
   resume(): void
+  readonly activeCount: number
+  readonly closedCount: number
+  clearStatistics(): void
   /** Ends all connections; what was written for programs can still be read by them. */
   closeAll(): void
 }
@@ -67,6 +73,8 @@ export interface LibraryServerOptions {
   readonly services: readonly Service[]
   readonly port: GatePort
   readonly map: LiveMap
+  /** Where programs are counted. */
+  readonly stats: StatsMap
   readonly log: LogSink
   /** Called before each request: services set timers by the time that they were last told. */
   readonly tellTime: () => void
@@ -79,6 +87,7 @@ export class LibraryServer implements IpcOwner {
   readonly #libraries = new Map<string, LibraryInterface>()
   readonly #gate: LibraryGate
   readonly #server: ProgramServer
+  readonly #counted: ProgramStats
   /** From the end of the first synchronisation on programs are let in. */
   #ready = false
 
@@ -86,6 +95,7 @@ export class LibraryServer implements IpcOwner {
     this.#options = options
     this.#gate = new LibraryGate(options.port)
     this.#server = options.createServer(this)
+    this.#counted = new ProgramStats(options.stats, this.#server)
     for (const { id, library } of options.services) {
       if (library === undefined) continue
       this.#libraries.set(library.name, library)
@@ -94,6 +104,7 @@ export class LibraryServer implements IpcOwner {
       } catch (error) {
         throw new IpcError(error as Error)
       }
+      options.log('info', 'QB', `server name: ${library.name}`)
     }
     this.synchronising()
   }
@@ -133,6 +144,7 @@ export class LibraryServer implements IpcOwner {
   }
 
   connected(connection: IpcConnection): void {
+    this.#counted.connected(connection)
     this.#libraries.get(connection.service)?.connected(connection)
   }
 
@@ -147,5 +159,6 @@ export class LibraryServer implements IpcOwner {
 
   disconnected(connection: IpcConnection): void {
     this.#libraries.get(connection.service)?.disconnected(connection)
+    this.#counted.disconnected(connection)
   }
 }

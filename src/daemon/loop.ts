@@ -125,6 +125,15 @@ export class RingLoop {
     return this.#clock()
   }
 
+  /** Addresses of a node, of which udp and udpu have one, as text; none when it is unknown. */
+  addressesOf(nodeId: number): string[] {
+    const { transport } = this.#options
+    const member = this.#book.get(nodeId)
+    if (member !== undefined) return [member.address.text]
+    if (nodeId !== transport.nodeId) return []
+    return [transport.members.find(other => other.nodeId === nodeId)?.address ?? transport.bindAddress]
+  }
+
   /** Listens to a further descriptor (level-triggered; `Epoll.IN` and so on). */
   addFd(fd: number, events: number, handler: FdHandler): void {
     const tag = this.#nextTag++

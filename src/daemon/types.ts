@@ -21,6 +21,8 @@ export interface ExecutiveListener {
   log(record: LogRecord): void
   /** A synchronisation was completed: the node provides its services. Once per membership. */
   synchronized(): void
+  /** An administrator wants a flight record now. */
+  flightRecordWanted?(): void
   ended(end: ExecutiveEnd): void
 }
 

@@ -5,7 +5,7 @@ export interface HostReadings {
   timeOfDayMs(): number
   /** The host's clock that never goes back, as programs of this host read it, ns. */
   monotonicNs(): bigint
-  /** Memory and swap in use, percent of all there is. */
+  /** Memory and swap in use, whole percent of all there is. */
   memoryUsedPercent(): number
   /** Mean length of the run queue in the last 15 minutes. */
   load15(): number

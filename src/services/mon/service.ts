@@ -34,7 +34,7 @@ const KINDS: readonly Kind[] = [
   {
     name: 'memory_used',
     none: { type: 'i32', value: 0 },
-    read: readings => ({ type: 'u32', value: Math.round(readings.memoryUsedPercent()) }),
+    read: readings => ({ type: 'u32', value: readings.memoryUsedPercent() }),
   },
   {
     name: 'load_15min',
