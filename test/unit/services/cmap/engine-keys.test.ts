@@ -2,12 +2,21 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { watchControlKeys } from '../../../../src/services/cmap/control-keys.js'
-import { LiveMap, type MapChange } from '../../../../src/services/cmap/live-map.js'
+import { LiveMap, type MapChange, MapEvent } from '../../../../src/services/cmap/live-map.js'
+import { CmapService } from '../../../../src/services/cmap/service.js'
 import { publishServices } from '../../../../src/services/cmap/service-keys.js'
 import { CsError } from '../../../../src/services/errors.js'
 import { PloadService } from '../../../../src/services/pload/service.js'
 import { ServiceTable } from '../../../../src/services/table.js'
+import type { RingPort } from '../../../../src/services/types.js'
 
+const SILENT_PORT: RingPort = {
+  nodeId: 1,
+  littleEndian: true,
+  send: () => true,
+  sendInSync: () => true,
+  sendSurely() {},
+}
 const str = (value: string) => ({ type: 'str', value }) as const
 
 describe('the services in the map', () => {
@@ -40,6 +49,43 @@ describe('the services in the map', () => {
         'runtime.services.pload.service_id u16 4',
       ],
     )
+  })
+})
+
+describe('counters that somebody tracks', () => {
+  it('are told together, ten times a second, with no old value', () => {
+    const map = new LiveMap()
+    let count = 0n
+    map.compute('runtime.services.x.0.tx', () => ({ type: 'u64', value: count }))
+    const cmap = new CmapService({ port: SILENT_PORT, map, log: () => {}, shutdown: () => {} })
+    assert.equal(cmap.nextDeadline(), Number.POSITIVE_INFINITY)
+    const seen: MapChange[] = []
+    const tracker = map.track('runtime.services.', change => seen.push(change), { prefix: true })
+    assert.ok(cmap.nextDeadline() <= 0)
+    cmap.expire(1000)
+    assert.deepEqual([seen.length, cmap.nextDeadline()], [0, 1100])
+    count = 2n
+    cmap.expire(1099)
+    assert.equal(seen.length, 0)
+    cmap.expire(1100)
+    const after = { type: 'u64', value: 2n }
+    assert.deepEqual(seen, [{ key: 'runtime.services.x.0.tx', event: MapEvent.MODIFY, before: undefined, after }])
+    cmap.expire(1200)
+    assert.equal(seen.length, 1)
+    map.untrack(tracker)
+    assert.equal(cmap.nextDeadline(), Number.POSITIVE_INFINITY)
+  })
+
+  it('are not looked at for those who track other changes', () => {
+    const map = new LiveMap()
+    map.compute('runtime.services.x.0.tx', () => ({ type: 'u64', value: 0n }))
+    for (const [key, mask] of [
+      ['runtime.services.x.0.tx', MapEvent.ADD | MapEvent.DELETE],
+      ['runtime.services.y', 7],
+    ] as const) {
+      map.track(key, () => {}, { prefix: true, mask })
+    }
+    assert.equal(map.computedTracked, false)
   })
 })
 

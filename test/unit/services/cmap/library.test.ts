@@ -1,6 +1,7 @@
 // The rules of the configuration map towards programs, on bytes (spec: services 7.1 to 7.3). All were seen on a C daemon.
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
 import { CMAP_GET_ROOM_MAX, CMAP_HANDLES_MAX, CmapLibrary } from '../../../../src/services/cmap/library.js'
 import { LiveMap } from '../../../../src/services/cmap/live-map.js'
 import { ProgramLiveMap } from '../../../../src/services/cmap/program-map.js'
@@ -350,5 +351,46 @@ describe('choosing a map', () => {
 
   it('needs one that there is', () => {
     for (const map of [2, -1]) assert.equal(program.setCurrentMap(map), NOT_EXIST)
+  })
+})
+
+describe('a program that sends anything', () => {
+  const request = fc
+    .tuple(
+      fc.integer({ min: -1, max: 11 }),
+      fc.oneof(fc.constantFrom(16, 24, 279, 280, 288, 296, 297, 300, 304, 17_000), fc.integer({ min: 16, max: 400 })),
+      fc.array(fc.tuple(fc.integer({ min: 16, max: 310 }), fc.constantFrom(0, 1, 2, 4, 11, 12, 13, 0x61, 0x2e, 0xff)), {
+        maxLength: 12,
+      }),
+    )
+    .map(([id, length, bytes]) => {
+      const message = new Uint8Array(length)
+      const view = new DataView(message.buffer)
+      view.setInt32(0, id, true)
+      view.setInt32(8, length, true)
+      // A key that there can be, most of the time.
+      message.set(ascii('\x03\0\0\0\0\0\0\0a.b').subarray(0, Math.max(0, length - 16)), 16)
+      for (const [at, byte] of bytes) if (at < length) message[at] = byte
+      return message
+    })
+
+  it('gets one answer to each request, and harms nobody', () => {
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 30 }), messages => {
+        const live = new LiveMap()
+        const anyone = new CmapLibrary({ live: new ProgramLiveMap(live), stats: new ProgramLiveMap(new LiveMap()) })
+        const hostile = new CmapClient(anyone)
+        const other = new CmapClient(anyone)
+        for (const [i, message] of messages.entries()) {
+          hostile.client.send(message)
+          assert.equal(hostile.client.answers.length, i + 1)
+        }
+        assert.equal(other.set('b.c', TYPE.u8, Uint8Array.of(7)), OK)
+        assert.deepEqual([...other.get('b.c', 1).bytes], [7])
+        hostile.client.disconnect()
+        assert.equal(live.computedTracked, false)
+      }),
+      { numRuns: 500 },
+    )
   })
 })
