@@ -93,6 +93,10 @@ export class Outbox implements RingPort {
     if (this.#open) this.#sendHeld()
   }
 
+  requestToken(): void {
+    this.#groups.requestToken()
+  }
+
   /** A configuration changes. */
   close(): void {
     this.#open = false

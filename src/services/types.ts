@@ -55,4 +55,6 @@ export interface RingPort {
   sendInSync(buf: Uint8Array, off: number, len: number): boolean
   /** A message that nobody could send again: it is kept until it can go. */
   sendSurely(buf: Uint8Array, off: number, len: number): void
+  /** A synchronisation that waited for this service can go on; it is asked after the next token. */
+  requestToken(): void
 }

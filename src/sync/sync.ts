@@ -205,8 +205,8 @@ export class Synchronisation {
   #process(): void {
     const service = this.#services[this.#index]
     if (!this.#shareSent) this.#shareSent = service === undefined || service.sync.process()
+    // A full queue brings the token by itself, and who waits for something else must not keep it going round meanwhile.
     if (this.#shareSent && this.#sendBarrier()) this.#state = 'barrier'
-    else this.#output.requestToken()
   }
 
   #complete(): void {

@@ -8,9 +8,6 @@ import { LibraryClient } from './library-client.js'
 import { ServiceNode } from './service-node.js'
 import { type VotequorumConfig, votequorumMap } from './votequorum-map.js'
 
-/** Visits that a ring gets while a synchronisation waits for its devices: it would never come to rest by itself. */
-const WAITING_VISITS = 200
-
 export class VoteCluster {
   readonly cluster = new FakeCluster()
   readonly config: VotequorumConfig
@@ -31,14 +28,14 @@ export class VoteCluster {
       node.now = this.#now
       this.cluster.add(node)
       node.executive.table.start()
-      this.#rest(this.cluster.form([id]))
+      this.cluster.run(this.cluster.form([id]))
     }
   }
 
   /** Each list becomes a ring; who is in none stays as it is. */
   rings(...lists: readonly (readonly number[])[]): void {
     const rings = lists.map(members => this.cluster.form(members))
-    for (const ring of rings) this.#rest(ring)
+    for (const ring of rings) this.cluster.run(ring)
   }
 
   /** All of the configuration start and find each other. */
@@ -63,7 +60,7 @@ export class VoteCluster {
 
   /** Lets all rings work off what is waiting. */
   rest(): void {
-    for (const ring of this.#rings()) this.#rest(ring)
+    for (const ring of this.#rings()) this.cluster.run(ring)
   }
 
   /** Time passes; timers go off where they stand, and rings do what follows. */
@@ -120,16 +117,5 @@ export class VoteCluster {
     const rings = new Set<Ring>()
     for (const { ring } of this.cluster.nodes.values()) if (ring !== null) rings.add(ring)
     return [...rings]
-  }
-
-  #rest(ring: Ring): void {
-    // The last turn of a node that waits for its device asks for the token again, for ever.
-    const waits = () => this.#nodes().some(node => node.ring === ring && node.votequorum?.device.awaited)
-    if (!waits()) {
-      this.cluster.run(ring)
-      return
-    }
-    for (let i = 0; i < WAITING_VISITS; i++) this.cluster.visit(ring.members[i % ring.members.length]!)
-    if (!waits()) this.cluster.run(ring)
   }
 }

@@ -18,6 +18,8 @@ export interface DeviceHost {
   sendRegistration(register: boolean, name: string): void
   sendRename(oldName: string, newName: string): void
   setMasterWins(allow: boolean): void
+  /** The device has said what a synchronisation waited for. */
+  deviceHeard(): void
 }
 
 /** A registration that has been sent to the cluster and has not come back. */
@@ -91,7 +93,7 @@ export class Device {
     if (!this.registered) return CsError.NOT_EXIST
     if (name !== this.name) return CsError.INVALID_PARAM
     this.deadline = Number.POSITIVE_INFINITY
-    this.awaited = false
+    this.#stopWaiting()
     this.#host.state.setFlag(ALL_FLAGS, false)
     this.#host.sendNodeInfo()
     this.#host.sendRegistration(false, name)
@@ -117,7 +119,7 @@ export class Device {
     state.setFlag(NodeFlag.QDEVICE_CAST_VOTE, castVote)
     if (state.us.flags !== before) this.#host.sendNodeInfo()
     this.deadline = this.#host.now + (this.settings?.timeoutMs ?? DEFAULT_TIMEOUT_MS)
-    this.awaited = false
+    this.#stopWaiting()
     return CsError.OK
   }
 
@@ -145,7 +147,7 @@ export class Device {
   /** The deadline has passed without a poll. */
   pollOverdue(): void {
     this.deadline = Number.POSITIVE_INFINITY
-    this.awaited = false
+    this.#stopWaiting()
     const { state } = this.#host
     if (!state.has(NodeFlag.QDEVICE_ALIVE)) return
     state.setFlag(NodeFlag.QDEVICE_ALIVE | NodeFlag.QDEVICE_CAST_VOTE, false)
@@ -169,6 +171,11 @@ export class Device {
     if (oldName !== this.name) return
     this.name = newName
     this.#log('debug', 'Allowing qdevice rename')
+  }
+
+  #stopWaiting(): void {
+    if (this.awaited) this.#host.deviceHeard()
+    this.awaited = false
   }
 
   #ownRegistration(name: string): void {

@@ -216,6 +216,10 @@ export class VotequorumService implements Service {
     this.#send(this.#writeDeviceInfo())
   }
 
+  deviceHeard(): void {
+    this.#options.port.requestToken()
+  }
+
   sendRegistration(register: boolean, name: string): void {
     this.#send(writeQdeviceReg({ register, name }, this.#bytes, 0, this.#options.port.littleEndian))
   }

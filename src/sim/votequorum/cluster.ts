@@ -93,6 +93,8 @@ class IdealNode implements RingPort, Client {
     else this.held.push(buf.slice(off, off + len))
   }
 
+  requestToken(): void {}
+
   respond(buf: Uint8Array, off: number): void {
     const error = readS32(buf, off + 16, LITTLE)
     if (this.#asking) this.results[this.results.length - 1] = error
