@@ -329,7 +329,7 @@ export class IpcClient {
   #closeWhenKnown(looks: number): void {
     const gone = !processExists(this.#stream.serverPid)
     if (gone || looks === 0) this.#transport.close(gone)
-    else setTimeout(() => this.#closeWhenKnown(looks - 1), GONE_LOOK_MS).unref()
+    else setTimeout(() => this.#closeWhenKnown(looks - 1), GONE_LOOK_MS)
   }
 }
 
