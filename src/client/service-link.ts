@@ -108,7 +108,7 @@ export class ServiceLink {
   /** Calls are rejected from now on, with `error` when it is not the program that ends it. */
   close(error?: ClusterError): void {
     this.#end ??= error ?? new ClosedError('the cluster')
-    this.#client?.close()
+    this.#client?.close(error === undefined ? undefined : new IpcError(Errno.ENOTCONN, error.message))
   }
 
   #open(): Promise<IpcClient> {

@@ -111,7 +111,10 @@ export class ClientStream {
   #closed(): void {
     const reason = 'the daemon has closed the connection'
     if (this.#owner === undefined) this.#settle(new IpcError(Errno.ENOTCONN, reason))
-    else this.#owner.closed(this.#failure === undefined ? new IpcError(Errno.ENOTCONN, reason) : asIpcError(this.#failure, reason))
+    else
+      this.#owner.closed(
+        this.#failure === undefined ? new IpcError(Errno.ENOTCONN, reason) : asIpcError(this.#failure, reason),
+      )
   }
 }
 

@@ -134,10 +134,10 @@ export class IpcClient {
     await this.#enter(head, body, 0, body.length, threshold, false)
   }
 
-  /** Nothing more comes. What waits is rejected. */
-  close(): void {
+  /** Nothing more comes. What waits is rejected: with EBADF, or with the reason when it is the server that has gone. */
+  close(reason?: IpcError): void {
     if (this.#end !== undefined) return
-    this.#finish(new IpcError(Errno.EBADF, 'the connection is closed'), false)
+    this.#finish(reason ?? new IpcError(Errno.EBADF, 'the connection is closed'), reason !== undefined)
   }
 
   #enter(
@@ -329,12 +329,13 @@ export class IpcClient {
   #closeWhenKnown(looks: number): void {
     const gone = !processExists(this.#stream.serverPid)
     if (gone || looks === 0) this.#transport.close(gone)
-    else setTimeout(() => this.#closeWhenKnown(looks - 1), GONE_LOOK_MS).unref()
+    else setTimeout(() => this.#closeWhenKnown(looks - 1), GONE_LOOK_MS)
   }
 }
 
 function openTransport(connected: Connected, stream: ClientStream): ClientTransport {
-  if (connected.type === ConnectionType.SHM) return new ShmClientTransport(connected, () => (stream.knock() ? 'sent' : 'lost'))
+  if (connected.type === ConnectionType.SHM)
+    return new ShmClientTransport(connected, () => (stream.knock() ? 'sent' : 'lost'))
   throw new IpcError(Errno.EOPNOTSUPP, `the daemon asks for connections of type ${connected.type}`)
 }
 

@@ -84,7 +84,7 @@ const scenarios: Readonly<Record<string, (cluster: DaemonCluster, argument: stri
       { type: 'dbl', value: Math.PI },
       { type: 'str', value: '' },
       { type: 'str', value: 'text with ä and 語' },
-      { type: 'str', value: 'x'.repeat(16383) },
+      { type: 'str', value: 'x'.repeat(16384) },
       { type: 'bin', value: new Uint8Array(0) },
       { type: 'bin', value: pattern(16384, 3) },
     ]
@@ -120,7 +120,7 @@ const scenarios: Readonly<Record<string, (cluster: DaemonCluster, argument: stri
     await rejects(cmap.set('test.spaces are wrong', one), 'CS_ERR_NAME_TOO_LONG')
     await rejects(cmap.set(`test.${'x'.repeat(251)}`, one), 'CS_ERR_NAME_TOO_LONG')
     await rejects(cmap.set('test.large', { type: 'u8', value: 256 }), 'CS_ERR_INVALID_PARAM')
-    await rejects(cmap.set('test.large', { type: 'str', value: 'x'.repeat(16384) }), 'CS_ERR_INVALID_PARAM')
+    await rejects(cmap.set('test.large', { type: 'str', value: 'x'.repeat(16385) }), 'CS_ERR_INVALID_PARAM')
     await rejects(stats.set('stats.pg.msg_reserved', one), 'CS_ERR_ACCESS')
     await rejects(stats.set('stats.clear.nothing', one), 'CS_ERR_NOT_SUPPORTED')
   },
