@@ -170,6 +170,18 @@ static void bench_events(uint32_t count, uint32_t bytes)
 	printf("%.3f\n", (microseconds() - begun) / count);
 }
 
+static void bench_flood(long count)
+{
+	long i;
+	double begun = microseconds();
+	for (i = 0; i < count; i++)
+		while (send_silent(1) == -EAGAIN)
+			usleep(10);
+	while (ask(connection, COUNT, 0) == -EAGAIN)
+		usleep(10);
+	printf("%.3f\n", (microseconds() - begun) / count);
+}
+
 int main(int argc, char **argv)
 {
 	long a = number(argc, argv, 3), b = number(argc, argv, 4), c = number(argc, argv, 5), i, refused = 0;
@@ -241,6 +253,8 @@ int main(int argc, char **argv)
 		bench(a, b);
 	} else if (strcmp(command, "bench-events") == 0) {
 		bench_events(a, b);
+	} else if (strcmp(command, "bench-flood") == 0) {
+		bench_flood(a);
 	} else {
 		fail("no such command", 0);
 	}
