@@ -12,11 +12,13 @@ import { ConnectionResponse } from '../wire/ipc-transport.js'
 import { type Channel, negativeErrno } from './channel.js'
 import { Connection, type ConnectionHost } from './connection.js'
 import { answerHandshake, Handshakes } from './handshake.js'
+import { LogBudget } from './log-budget.js'
 import { connectionDirectory, serviceAddress } from './names.js'
 import { PrivateDirectory } from './private-directory.js'
 import { ServiceState } from './service-state.js'
 import { ShmChannel } from './shm-channel.js'
 import { SocketChannel } from './socket-channel.js'
+import { removeStaleDirectories } from './stale.js'
 import { clearStatistics, processName } from './statistics.js'
 import type { Credentials, IpcConnection, IpcLoop, IpcOwner, IpcRate, IpcTransport } from './types.js'
 
@@ -32,6 +34,7 @@ const ACCEPTS_PER_WAKE = 16
 const ACCEPT_PAUSE_MS = 100
 /** Programs can connect this way; modes say nothing, credentials do (spec: ipc 3.3). */
 const SOCKET_MODE = 0o777
+const DEFAULT_DIRECTORY = '/dev/shm'
 
 export interface IpcServerOptions {
   readonly loop: IpcLoop
@@ -70,13 +73,24 @@ export class IpcServer implements ConnectionHost {
   #closedCount = 0
   #refusing = false
   #acceptAt = Number.POSITIVE_INFINITY
+  readonly #log: LogBudget
+  /** Of the last call that told the time. */
+  #now = 0
 
   constructor(options: IpcServerOptions) {
     this.#options = options
     this.loop = options.loop
     this.owner = options.owner
     this.maxWaitingEventBytes = options.maxWaitingEventBytes ?? MAX_WAITING_EVENT_BYTES
+    this.#log = new LogBudget(options.log)
     this.#handshakes = new Handshakes(options.loop, (state, fd, program, wish) => this.#admit(state, fd, program, wish))
+    const removed = removeStaleDirectories(this.#directory)
+    if (removed > 0)
+      options.log('notice', `Removed what a former daemon left in ${this.#directory}, connections=${removed}`)
+  }
+
+  get #directory(): string {
+    return this.#options.directory ?? DEFAULT_DIRECTORY
   }
 
   /** Lets programs find a service. Throws SysError (EADDRINUSE) or an error of node:fs. */
@@ -125,6 +139,7 @@ export class IpcServer implements ConnectionHost {
   /** A bounded amount of what there is to do. True when it did something; more may be left (see `nextDeadline`). */
   work(now: number): boolean {
     this.#working = true
+    this.#now = now
     this.#handshakes.expire(now)
     if (now >= this.#acceptAt) this.#resumeAccepting()
     const worked = this.#ready.length > 0 || this.#owing.length > 0 || this.#ended.length > 0
@@ -186,7 +201,8 @@ export class IpcServer implements ConnectionHost {
     this.#ended.push(connection)
     if (reason === undefined) return
     const { pid, service, statistics } = connection
-    this.#options.log(
+    this.#log.write(
+      this.#now,
       'warning',
       `Connection of process ${pid} (${statistics.processName}) to ${service} ended: it ${reason}`,
     )
@@ -236,6 +252,7 @@ export class IpcServer implements ConnectionHost {
   }
 
   #accept(state: ServiceState, now: number): void {
+    this.#now = now
     for (let i = 0; i < ACCEPTS_PER_WAKE; i++) {
       const fd = acceptUnix(state.listener)
       if (fd < 0) {
@@ -249,7 +266,7 @@ export class IpcServer implements ConnectionHost {
 
   #pauseAccepting(now: number): void {
     if (this.#acceptAt !== Number.POSITIVE_INFINITY) return
-    this.#options.log('error', 'No descriptor left for programs that want to connect')
+    this.#log.write(now, 'error', 'No descriptor left for programs that want to connect')
     for (const { listener } of this.#services.values()) this.loop.removeFd(listener)
     this.#acceptAt = now + ACCEPT_PAUSE_MS
   }
@@ -289,7 +306,8 @@ export class IpcServer implements ConnectionHost {
   #lacksDescriptors(newest: number): boolean {
     const left = this.#descriptorLimit - newest
     const refusing = this.#refusing ? left <= 2 : left <= 1
-    if (refusing && !this.#refusing) this.#options.log('error', 'Few descriptors left: refusing new connections')
+    if (refusing && !this.#refusing)
+      this.#log.write(this.#now, 'error', 'Few descriptors left: refusing new connections')
     this.#refusing = refusing
     return refusing
   }
@@ -304,8 +322,7 @@ export class IpcServer implements ConnectionHost {
   ): Channel | number {
     let directory: PrivateDirectory | undefined
     try {
-      const root = this.#options.directory ?? '/dev/shm'
-      directory = new PrivateDirectory(connectionDirectory(root, process.pid, program.pid, fd))
+      directory = new PrivateDirectory(connectionDirectory(this.#directory, process.pid, program.pid, fd))
       const { name: service, level } = state
       const options = { directory, service, program, maxMessage, level, serial }
       const channel = this.#options.transport === 'shm' ? new ShmChannel(options) : new SocketChannel(options)
@@ -315,7 +332,7 @@ export class IpcServer implements ConnectionHost {
       directory?.remove()
       const reason = negativeErrno(error)
       const { message } = error as Error
-      this.#options.log('error', `Cannot connect process ${program.pid} to ${state.name}: ${message}`)
+      this.#log.write(this.#now, 'error', `Cannot connect process ${program.pid} to ${state.name}: ${message}`)
       return reason
     }
   }

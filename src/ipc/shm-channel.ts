@@ -11,6 +11,7 @@ import type { Channel, ChannelOptions, SendResult } from './channel.js'
 import { RING_NAMES, type RingName, ringName } from './names.js'
 import type { PrivateDirectory } from './private-directory.js'
 import { type RingPlace, ShmRingReader, ShmRingWriter } from './shm-ring.js'
+import { daemonMark } from './stale.js'
 
 const LEVEL_WORD = RingHeader.level >> 2
 const WORD_SIZE_WORD = RingHeader.wordSize >> 2
@@ -189,5 +190,6 @@ export class ShmChannel implements Channel {
     slot.words[at + REF_COUNT_WORD] = 1
     putString(slot.bytes, place.header + RingHeader.headerPath, headerPath)
     putString(slot.bytes, place.header + RingHeader.dataPath, dataPath)
+    putString(slot.bytes, place.header + RingHeader.daemonMark, daemonMark())
   }
 }

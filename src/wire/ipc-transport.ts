@@ -121,6 +121,8 @@ export const RingHeader = {
   readPosition: 4,
   wordSize: 8,
   headerPath: 12,
+  /** The end of the field of the path, which no path needs: says which daemon made the ring. Programs ignore it. */
+  daemonMark: 4044,
   dataPath: 4108,
   refCount: 8204,
   semaphore: 8208,
@@ -128,6 +130,8 @@ export const RingHeader = {
   /** Of the file as the server makes it. Programs cut two of the three to 8248. */
   bytes: 8252,
 } as const
+
+export const DAEMON_MARK_BYTES = RingHeader.dataPath - RingHeader.daemonMark
 
 /** A chunk of a ring: u32 length in bytes, u32 magic, the message padded to whole words. */
 export const CHUNK_HEADER_WORDS = 2
