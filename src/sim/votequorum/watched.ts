@@ -80,7 +80,7 @@ export class WatchedNode implements SimNode {
       },
     }
     this.#node = new ClusterNode({
-      config: { ...config, configVersion: 0 },
+      config,
       output: services.output,
       random: services.random,
       observer: services.observer,
