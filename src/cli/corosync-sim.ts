@@ -21,17 +21,22 @@ import { replay } from './replay.js'
 import { loadScenario, ScenarioFileError } from './scenario-file.js'
 import { shrinkCommand } from './shrink.js'
 import { UsageError } from './usage-error.js'
+import { runVotequorum, type VotequorumOptions } from './votequorum.js'
 
 const DEFAULT_STATE_FILE = '.campaign/state.json'
 const DEFAULT_LAST_SEED = 100_000
 const DEFAULT_SHRINK_MINUTES = 10
 const DEFAULT_PACKETS = 1_000_000
 const DEFAULT_LOAD_BYTES = 1000
+const DEFAULT_VOTEQUORUM_STATE_FILE = '.campaign/votequorum.json'
+const DEFAULT_HISTORIES = 100_000
+const DEFAULT_SCENARIOS = 300
 
 const USAGE = `usage: corosync-sim run [--seeds A..B] [options]     run scenarios, one line per failure
        corosync-sim replay SEED [options]           tell what happens in one
        corosync-sim shrink SEED [options]           find a smaller scenario that fails alike
        corosync-sim fuzz [--packets N] [options]    attack a ring with forged packets
+       corosync-sim votequorum [options]            hold votequorum against its reference model
        corosync-sim check TRACE...                  judge recordings of real rings
        corosync-sim record --group G --out FILE     record a group of this host's daemon, as a member of it
 
@@ -61,6 +66,11 @@ options of fuzz:
   --nodes N           size of the ring (${SMALLEST_RING} to ${LARGEST_RING}; chosen by the seed)
   --rounds LIST       only these: ${TEMPERS.join(', ')}
   --minutes M         begin no session after M minutes
+options of votequorum:
+  --histories N       seeds 1 to N on an idealised ring (${DEFAULT_HISTORIES})
+  --scenarios N       seeds 1 to N on whole nodes, with faults (${DEFAULT_SCENARIOS})
+  --minutes M         stop after M minutes
+  --resume [FILE]     go on where FILE (${DEFAULT_VOTEQUORUM_STATE_FILE}) says, and keep the count there
 options of record, which ends in order on TERM and INT, and stops sending on USR2:
   --load N            send N messages a second (none)
   --bytes M           of up to M bytes each (1000)
@@ -89,6 +99,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function dispatch(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'fuzz' && !argv.includes('--help') && !argv.includes('-h')) {
     return runFuzz(fuzzOptions(argv.slice(1)), line => process.stdout.write(`${line}\n`))
+  }
+  if (argv[0] === 'votequorum' && !argv.includes('--help') && !argv.includes('-h')) {
+    return runVotequorum(votequorumOptions(argv.slice(1)), line => process.stdout.write(`${line}\n`))
   }
   const { values, positionals } = readArguments(argv)
   const [command, ...rest] = positionals
@@ -149,9 +162,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 function readArguments(argv: readonly string[]) {
   try {
     return parseArgs({
-      args: argv.map((arg, index) =>
-        arg === '--resume' && !isValue(argv[index + 1]) ? `--resume=${DEFAULT_STATE_FILE}` : arg,
-      ),
+      args: withDefaultFile(argv, DEFAULT_STATE_FILE),
       allowPositionals: true,
       options: {
         seeds: { type: 'string' },
@@ -254,6 +265,33 @@ function readFuzzArguments(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
+}
+
+function votequorumOptions(args: readonly string[]): VotequorumOptions {
+  const { histories, scenarios, minutes, resume } = readVotequorumArguments(args)
+  return {
+    histories: histories === undefined ? DEFAULT_HISTORIES : whole('--histories', histories, 0, 1e9),
+    scenarios: scenarios === undefined ? DEFAULT_SCENARIOS : whole('--scenarios', scenarios, 0, 1e9),
+    minutes: minutes === undefined ? Number.POSITIVE_INFINITY : positive('--minutes', minutes),
+    resume,
+  }
+}
+
+function readVotequorumArguments(args: readonly string[]) {
+  try {
+    const text = { type: 'string' } as const
+    return parseArgs({
+      args: withDefaultFile(args, DEFAULT_VOTEQUORUM_STATE_FILE),
+      options: { histories: text, scenarios: text, minutes: text, resume: text },
+    }).values
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** --resume may stand alone. */
+function withDefaultFile(args: readonly string[], file: string): string[] {
+  return args.map((arg, index) => (arg === '--resume' && !isValue(args[index + 1]) ? `--resume=${file}` : arg))
 }
 
 function range(name: string, text: string): [number, number] {

@@ -35,6 +35,18 @@ describe('corosync-sim run', () => {
     assert.deepEqual([record!.seeds, record!.next, record!.failures], [20, 21, []])
   })
 
+  it('holds votequorum against its model, keeps the count, and goes on from there', () => {
+    const state = join(folder, 'votequorum.json')
+    const first = command('votequorum', '--histories', '40', '--scenarios', '1', '--resume', state)
+    assert.equal(first.status, 0, first.stderr)
+    assert.match(first.stdout, /^40 histories, \d{3,} answers compared, 0 faults$/m)
+    const second = command('votequorum', '--histories', '60', '--scenarios', '2', '--resume', state)
+    assert.match(second.stdout, /^60 histories, /m)
+    assert.match(second.stdout, /^2 scenarios on whole nodes, /m)
+    const { nextHistory, nextScenario } = JSON.parse(readFileSync(state, 'utf8'))
+    assert.deepEqual([nextHistory, nextScenario], [61, 3])
+  })
+
   it('says what is wrong with the command line, and exits 2', () => {
     for (const args of [
       ['run', '--seeds', '5'],
@@ -54,6 +66,8 @@ describe('corosync-sim run', () => {
       ['replay', '1', '--nodes', '2', '--html', join(folder, 'missing', 'run.html')],
       ['run', '--html', 'run.html'],
       ['repeat', '1'],
+      ['votequorum', '--histories', 'all'],
+      ['votequorum', '--seeds', '1..3'],
       ['fuzz', '--packets', '0'],
       ['fuzz', '--packets', 'many'],
       ['fuzz', '--nodes', '1'],

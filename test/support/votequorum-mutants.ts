@@ -46,14 +46,9 @@ const without =
       ) as unknown as VotequorumServiceOptions,
     )
 
-export const MUTANTS: Readonly<Record<string, ServiceFactory>> = {
-  'half of the votes is a quorum': broken(({ state }) => {
-    replace(state, 'calculate', old => (...args) => {
-      const { quorum, total } = old(...args)
-      return { quorum: Math.max(1, quorum - (state.highestExpected % 2 === 0 ? 1 : 0)), total }
-    })
-  }),
-  'the quorum falls whenever votes go': broken(({ state }) => {
+/** Ways that can be told apart on whole nodes, too. */
+export const BREAKS: Readonly<Record<string, Break>> = {
+  'the quorum falls whenever votes go': ({ state }) => {
     replace(
       state,
       'calculate',
@@ -61,6 +56,24 @@ export const MUTANTS: Readonly<Record<string, ServiceFactory>> = {
         (_, ...rest) =>
           old(true, ...rest),
     )
+  },
+  'nobody is believed to be quorate': service => rewriteFlags(service, flags => flags & ~NodeFlag.QUORATE),
+  'a late poll has no consequences': ({ device }) => {
+    replace(device, 'pollOverdue', () => () => {
+      device.deadline = Number.POSITIVE_INFINITY
+      device.awaited = false
+    })
+  },
+  'what is read at run time is not told': service => replace(service, 'sendNodeInfo', () => () => {}),
+}
+
+export const MUTANTS: Readonly<Record<string, ServiceFactory>> = {
+  ...Object.fromEntries(Object.entries(BREAKS).map(([name, breakIt]) => [name, broken(breakIt)])),
+  'half of the votes is a quorum': broken(({ state }) => {
+    replace(state, 'calculate', old => (...args) => {
+      const { quorum, total } = old(...args)
+      return { quorum: Math.max(1, quorum - (state.highestExpected % 2 === 0 ? 1 : 0)), total }
+    })
   }),
   'the quorum never falls': broken(({ state }) => {
     replace(
@@ -89,12 +102,6 @@ export const MUTANTS: Readonly<Record<string, ServiceFactory>> = {
   'downscaling is not known': broken(({ state }) => freeze(state, 'allowDownscale', false)),
   'the barrier is not set': broken(({ state }) => freeze(state, 'barrier', 0)),
   'a device always votes': broken(({ state }) => replace(state, 'totalVotes', old => () => old(true))),
-  'a late poll has no consequences': broken(({ device }) =>
-    replace(device, 'pollOverdue', () => () => {
-      device.deadline = Number.POSITIVE_INFINITY
-      device.awaited = false
-    }),
-  ),
   'a synchronisation does not wait for the device': broken(({ device }) => {
     replace(device, 'syncBegins', old => () => {
       old()
@@ -102,7 +109,6 @@ export const MUTANTS: Readonly<Record<string, ServiceFactory>> = {
     })
   }),
   'the master does not win': broken(({ state }) => freeze(state, 'masterWins', false)),
-  'nobody is believed to be quorate': broken(service => rewriteFlags(service, flags => flags & ~NodeFlag.QUORATE)),
   'everybody is believed to wait': broken(service => rewriteFlags(service, flags => flags | NodeFlag.WFA_STATUS)),
   'who leaves is counted on': broken(service => rewriteFlags(service, flags => flags & ~NodeFlag.LEAVING)),
   'who is gone is counted on': broken(service => {
@@ -123,6 +129,5 @@ export const MUTANTS: Readonly<Record<string, ServiceFactory>> = {
     replace(library, 'expectedVotesChanged', () => () => {})
   }),
   'expected votes are not remembered': without('tracking'),
-  'what is read at run time is not told': broken(service => replace(service, 'sendNodeInfo', () => () => {})),
   'quorum is not reported': options => new VotequorumService({ ...options, report() {} }),
 }

@@ -2,27 +2,19 @@
 // and every synchronisation goes through its steps. No Totem, no packets, no barriers: thousands of histories a minute. In: a
 // history, step by step. Out: what every node answers. How it goes on real rings: the rest of sim/.
 
-import type { MapValue } from '../../config/map.js'
-import { LiveMap } from '../../services/cmap/live-map.js'
-import { CsError, type CsErrorCode } from '../../services/errors.js'
-import type { Client } from '../../services/library.js'
+import type { LiveMap } from '../../services/cmap/live-map.js'
 import { QuorumService } from '../../services/quorum/service.js'
 import type { RingPort } from '../../services/types.js'
 import { VotequorumService, type VotequorumServiceOptions } from '../../services/votequorum/service.js'
-import { readS32, readU32 } from '../../wire/cursor.js'
-import { TrackFlag } from '../../wire/quorum-ipc.js'
 import { checkServiceMessage, functionOf } from '../../wire/service.js'
-import { NodeFlag } from '../../wire/votequorum.js'
-import { VotequorumEvent, VotequorumRequest, writeVotequorumRequest } from '../../wire/votequorum-ipc.js'
-import type { ClusterConfig, NodeAnswer, Request, Step } from './history.js'
+import { answerOf } from './answers.js'
+import { configMap, reload } from './config-map.js'
+import type { ClusterConfig, NodeAnswer, Step } from './history.js'
+import { Program } from './program.js'
 
 const LITTLE = true
-const DEVICE_NAME = 'qdevice'
-const EVENT_VALUE = 32
 /** From one ring to the next, as in Totem. */
 const RING_STEP = 4
-const RELOAD_IN_PROGRESS = 'config.totemconfig_reload_in_progress'
-const RELOAD_STATUS = 'config.reload_status'
 
 interface Ring {
   readonly seq: number
@@ -38,24 +30,18 @@ interface Ring {
 /** Makes the service; mutations replace it by a broken one. */
 export type ServiceFactory = (options: VotequorumServiceOptions) => VotequorumService
 
-class IdealNode implements RingPort, Client {
+class IdealNode implements RingPort {
   readonly nodeId: number
   readonly littleEndian = LITTLE
-  readonly serial = 1
-  readonly pid = 1
-  readonly uid = 0
-  readonly gid = 0
   readonly map: LiveMap
   readonly quorum = new QuorumService({ log: () => {}, provider: 'votequorum' })
   readonly service: VotequorumService
+  readonly program: Program
   readonly #cluster: IdealCluster
   ring: Ring | undefined
   /** Before there is a ring, or until its synchronisation ends. */
   readonly early: Uint8Array[] = []
   readonly held: Uint8Array[] = []
-  results: number[] = []
-  told: number[] = []
-  #asking = false
 
   constructor(cluster: IdealCluster, nodeId: number, config: ClusterConfig, make: ServiceFactory) {
     this.#cluster = cluster
@@ -72,9 +58,7 @@ class IdealNode implements RingPort, Client {
         write: barrier => cluster.disks.set(nodeId, barrier),
       },
     })
-    this.service.library.connected(this)
-    this.ask(VotequorumRequest.trackStart, { flags: TrackFlag.CHANGES_ONLY })
-    this.results.length = 0
+    this.program = new Program(this.service)
   }
 
   send(): boolean {
@@ -95,58 +79,8 @@ class IdealNode implements RingPort, Client {
 
   requestToken(): void {}
 
-  respond(buf: Uint8Array, off: number): void {
-    const error = readS32(buf, off + 16, LITTLE)
-    if (this.#asking) this.results[this.results.length - 1] = error
-    else if (error !== CsError.OK) throw new Error(`a registration failed with ${error}`)
-  }
-
-  notify(head: Uint8Array, headOff: number): void {
-    if (readS32(head, headOff, LITTLE) === VotequorumEvent.expectedVotes) {
-      this.told.push(readU32(head, headOff + EVENT_VALUE, LITTLE))
-    }
-  }
-
-  drop(): void {}
-
-  /** As a program does, through the bytes of the request. A registration is answered later; it counts as granted. */
-  ask(request: number, fields: Parameters<typeof writeVotequorumRequest>[1]): void {
-    const bytes = writeVotequorumRequest(request, fields)
-    this.results.push(CsError.OK)
-    this.#asking = true
-    this.service.library.requests[request]!.handle(this, bytes, 0, bytes.length)
-    this.#asking = false
-  }
-
   answer(): NodeAnswer {
-    const { state, lastManStanding, device } = this.service
-    const number = (key: string) => this.map.getNumber(`runtime.votequorum.${key}`, 'u32') ?? 0
-    const has = (flag: number, letter: string) => (state.has(flag) ? letter : '')
-    return {
-      quorate: state.quorate,
-      expected: state.us.expected,
-      highest: state.highestExpected,
-      total: state.totalVotes(state.has(NodeFlag.QDEVICE_CAST_VOTE)),
-      quorum: state.quorum,
-      twoNode: this.map.getNumber('runtime.votequorum.two_node', 'u8') === 1,
-      waitForAll: state.waitForAll,
-      waiting: state.waiting,
-      lastManStanding,
-      reported: this.quorum.quorate,
-      nodes: state.nodes.map(node => `${node.nodeId}:${node.state}:${node.votes}`),
-      device:
-        (device.registered ? 'R' : '') +
-        has(NodeFlag.QDEVICE_ALIVE, 'A') +
-        has(NodeFlag.QDEVICE_CAST_VOTE, 'V') +
-        has(NodeFlag.QDEVICE_MASTER_WINS, 'M') +
-        state.deviceVotes,
-      barrier: number('ev_barrier'),
-      tracked: state.tracking ? state.trackingBarrier : 0,
-      lowest: number('lowest_node_id'),
-      highestId: number('highest_node_id'),
-      results: this.results,
-      told: this.told,
-    }
+    return answerOf(this.service, this.quorum, this.map, this.program.results, this.program.told)
   }
 }
 
@@ -168,8 +102,8 @@ export class IdealCluster {
   /** Throws what a service throws that cannot start. */
   step(step: Step): void {
     for (const node of this.#nodes.values()) {
-      node.results = []
-      node.told = []
+      node.program.results = []
+      node.program.told = []
     }
     switch (step.do) {
       case 'start': {
@@ -191,7 +125,10 @@ export class IdealCluster {
         this.#nodes.delete(step.node)
         break
       case 'ask':
-        for (const request of step.requests) this.#ask(this.#node(request.node), request)
+        for (const request of step.requests) {
+          const { program, map } = this.#node(request.node)
+          program.ask(request, map)
+        }
         break
       case 'reload':
         for (const id of step.nodes) reload(this.#node(id).map, id, step.config)
@@ -222,37 +159,6 @@ export class IdealCluster {
     const node = this.#nodes.get(id)
     if (node === undefined) throw new Error(`no node ${id}`)
     return node
-  }
-
-  #ask(node: IdealNode, request: Request): void {
-    const name = DEVICE_NAME
-    switch (request.ask) {
-      case 'expected':
-        node.ask(VotequorumRequest.setExpected, { value: request.votes })
-        break
-      case 'votes':
-        node.ask(VotequorumRequest.setVotes, { value: request.votes, nodeId: request.of })
-        break
-      case 'cancel':
-        node.results.push(CsError.OK satisfies CsErrorCode)
-        node.map.set('quorum.cancel_wait_for_all', { type: 'u8', value: 1 })
-        break
-      case 'register':
-        node.ask(VotequorumRequest.qdeviceRegister, { name })
-        break
-      case 'unregister':
-        node.ask(VotequorumRequest.qdeviceUnregister, { name })
-        break
-      case 'poll': {
-        const { nodeId, seq } = node.service.ring
-        const ring = { nodeId, seq: request.stale ? seq + 1 : seq }
-        node.ask(VotequorumRequest.qdevicePoll, { name, value: request.castVote ? 1 : 0, ring })
-        break
-      }
-      case 'master':
-        node.ask(VotequorumRequest.qdeviceMasterWins, { name, value: request.allow ? 1 : 0 })
-        break
-    }
   }
 
   #form(order: readonly number[], sharing: number): void {
@@ -353,59 +259,4 @@ export class IdealCluster {
     for (const { ring } of this.#nodes.values()) if (ring !== undefined) rings.add(ring)
     return rings
   }
-}
-
-function configMap(nodeId: number, config: ClusterConfig): LiveMap {
-  const map = new LiveMap()
-  for (const [key, value] of entries(nodeId, config)) map.set(key, value)
-  return map
-}
-
-function reload(map: LiveMap, nodeId: number, config: ClusterConfig): void {
-  map.set(RELOAD_IN_PROGRESS, { type: 'u8', value: 1 })
-  const wanted = new Map(entries(nodeId, config))
-  for (const prefix of ['quorum.', 'nodelist.']) {
-    for (const key of map.keys(prefix)) {
-      if (!wanted.has(key) && !key.endsWith('cancel_wait_for_all')) map.delete(key)
-    }
-  }
-  for (const [key, value] of wanted) map.set(key, value)
-  map.set(RELOAD_STATUS, { type: 'i32', value: CsError.OK })
-  map.set(RELOAD_IN_PROGRESS, { type: 'u8', value: 0 })
-}
-
-function entries(nodeId: number, config: ClusterConfig): [string, MapValue][] {
-  const found: [string, MapValue][] = []
-  const u32 = (key: string, value: number | undefined) => {
-    if (value !== undefined) found.push([key, { type: 'u32', value }])
-  }
-  const u8 = (key: string, value: boolean | undefined) => {
-    if (value !== undefined) found.push([key, { type: 'u8', value: value ? 1 : 0 }])
-  }
-  const str = (key: string, value: string | undefined) => {
-    if (value !== undefined) found.push([key, { type: 'str', value }])
-  }
-  str('quorum.provider', 'corosync_votequorum')
-  u32('quorum.expected_votes', config.expectedVotes)
-  u8('quorum.two_node', config.twoNode)
-  u8('quorum.wait_for_all', config.waitForAll)
-  u8('quorum.last_man_standing', config.lastManStanding)
-  u32('quorum.last_man_standing_window', config.lastManStandingWindowMs)
-  u8('quorum.auto_tie_breaker', config.tieBreaker === undefined ? undefined : true)
-  const { tieBreaker } = config
-  str('quorum.auto_tie_breaker_node', typeof tieBreaker === 'object' ? tieBreaker.join(' ') : tieBreaker)
-  u8('quorum.allow_downscale', config.allowDownscale)
-  u8('quorum.expected_votes_tracking', config.expectedVotesTracking)
-  if (config.device !== undefined) {
-    str('quorum.device.model', 'net')
-    u32('quorum.device.votes', config.device.votes)
-    u32('quorum.device.timeout', config.device.timeoutMs)
-    u32('quorum.device.sync_timeout', config.device.syncTimeoutMs)
-  }
-  Object.entries(config.votes).forEach(([id, votes], position) => {
-    u32(`nodelist.node.${position}.nodeid`, Number(id))
-    if (votes !== 1) u32(`nodelist.node.${position}.quorum_votes`, votes)
-    if (Number(id) === nodeId) u32('nodelist.local_node_pos', position)
-  })
-  return found
 }

@@ -16,8 +16,13 @@ const VOTES = [1, 1, 1, 1, 0, 2, 3] as const
 export function generateHistory(seed: number): History {
   const prng = new Prng(seed, 'votequorum')
   const ids = prng.shuffled([1, 2, 3, 4, 5, 6, 7, 8]).slice(0, prng.pick(SIZES))
-  const config = prng.chance(PLAIN) ? plainConfig(prng, ids) : randomConfig(prng, ids)
+  const config = randomCluster(prng, ids)
   return { seed, config, steps: new Story(prng, config, ids).write() }
+}
+
+/** For these nodes; some configurations are such that no node starts with them. */
+export function randomCluster(prng: Prng, ids: readonly number[]): ClusterConfig {
+  return prng.chance(PLAIN) ? plainConfig(prng, ids) : randomConfig(prng, ids)
 }
 
 function plainConfig(prng: Prng, ids: readonly number[]): ClusterConfig {
@@ -78,7 +83,7 @@ class Story {
     this.#prng = prng
     this.#config = config
     this.#ids = ids
-    this.#plain = config.lastManStanding === undefined
+    this.#plain = !('device' in config)
   }
 
   write(): Step[] {
@@ -168,15 +173,9 @@ class Story {
 
   #reload(): void {
     const prng = this.#prng
-    const config = { ...this.#config }
-    const what = prng.int(4)
-    if (what === 0) config.votes = { ...config.votes, [prng.pick(this.#ids)]: prng.pick(VOTES) }
-    else if (what === 1) config.expectedVotes = prng.chance(0.5) ? undefined : 1 + prng.int(8)
-    else if (what === 2) config.twoNode = !config.twoNode
-    else config.device = prng.chance(0.4) ? undefined : randomDevice(prng, this.#ids.length, prng.chance(0.5))
-    this.#config = config
+    this.#config = randomReload(prng, this.#config)
     const nodes = prng.shuffled(this.#alive).slice(0, prng.chance(0.8) ? this.#alive.length : 1)
-    this.#steps.push({ do: 'reload', nodes, config })
+    this.#steps.push({ do: 'reload', nodes, config: this.#config })
   }
 
   #askAll(ask: 'register' | 'poll'): void {
@@ -198,23 +197,42 @@ class Story {
   /** One, or the same of everybody. */
   #request(node: number): Request[] {
     const prng = this.#prng
-    const all = prng.chance(0.5) ? this.#alive : [node]
-    const roll = prng.float()
-    if (this.#config.device !== undefined && roll < 0.75) {
-      const what = prng.float()
-      if (what < 0.25) return all.map(id => ({ ask: 'register', node: id }))
-      if (what < 0.8) {
-        const castVote = prng.chance(0.8)
-        return all.map(id => ({ ask: 'poll', node: id, castVote, stale: prng.chance(0.05) }))
-      }
-      if (what < 0.88) return [{ ask: 'unregister', node }]
-      return all.map(id => ({ ask: 'master', node: id, allow: prng.chance(0.7) }))
-    }
-    if (roll < 0.85) {
-      return prng.chance(0.5)
-        ? [{ ask: 'expected', node, votes: prng.int(10) }]
-        : [{ ask: 'votes', node, of: prng.chance(0.05) ? prng.int(10) : prng.pick(this.#ids), votes: prng.pick(VOTES) }]
-    }
-    return [{ ask: 'cancel', node }]
+    const request = randomRequest(prng, this.#config, node)
+    const together = request.ask === 'register' || request.ask === 'poll' || request.ask === 'master'
+    return together && prng.chance(0.5) ? this.#alive.map(id => ({ ...request, node: id })) : [request]
   }
+}
+
+/** Another configuration that a running cluster may be given. */
+export function randomReload(prng: Prng, config: ClusterConfig): ClusterConfig {
+  const ids = Object.keys(config.votes).map(Number)
+  switch (prng.int(4)) {
+    case 0:
+      return { ...config, votes: { ...config.votes, [prng.pick(ids)]: prng.pick(VOTES) } }
+    case 1:
+      return { ...config, expectedVotes: prng.chance(0.5) ? undefined : 1 + prng.int(8) }
+    case 2:
+      return { ...config, twoNode: !config.twoNode }
+    default:
+      return { ...config, device: prng.chance(0.4) ? undefined : randomDevice(prng, ids.length, prng.chance(0.5)) }
+  }
+}
+
+/** What a program may ask of `node`. */
+export function randomRequest(prng: Prng, config: ClusterConfig, node: number): Request {
+  const ids = Object.keys(config.votes).map(Number)
+  const roll = prng.float()
+  if (config.device !== undefined && roll < 0.75) {
+    const what = prng.float()
+    if (what < 0.25) return { ask: 'register', node }
+    if (what < 0.8) return { ask: 'poll', node, castVote: prng.chance(0.8), stale: prng.chance(0.05) }
+    if (what < 0.88) return { ask: 'unregister', node }
+    return { ask: 'master', node, allow: prng.chance(0.7) }
+  }
+  if (roll < 0.45) return { ask: 'expected', node, votes: prng.int(10) }
+  if (roll < 0.85) {
+    const of = prng.chance(0.05) ? prng.int(10) : prng.pick(ids)
+    return { ask: 'votes', node, of, votes: prng.pick(VOTES) }
+  }
+  return { ask: 'cancel', node }
 }
