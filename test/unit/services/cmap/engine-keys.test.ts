@@ -16,6 +16,7 @@ const SILENT_PORT: RingPort = {
   send: () => true,
   sendInSync: () => true,
   sendSurely() {},
+  requestToken() {},
 }
 const str = (value: string) => ({ type: 'str', value }) as const
 
