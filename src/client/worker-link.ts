@@ -96,6 +96,8 @@ export class WorkerLink implements EngineLink, ChannelMemory {
         return this.#stopping || end.reason === undefined
           ? undefined
           : new EngineError(`the node has left: ${end.reason}`)
+      case 'killed':
+        return new EngineError(end.reason)
       case 'fatal':
         return new EngineError(end.message)
       case 'died':

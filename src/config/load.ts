@@ -4,6 +4,7 @@
 import { errorText } from './errors.js'
 import type { HostInfo } from './localnode.js'
 import { readLogging } from './logging.js'
+import type { ConfigMap } from './map.js'
 import { createReadState, type ReadState, readIdFile, readMainFile, readServiceFile } from './read.js'
 import { Settings } from './settings.js'
 import {
@@ -28,6 +29,8 @@ export interface LoadOptions {
   readonly openLogFile?: (path: string) => void
   /** Changes into the state directory; throws a system error. Left out: it is not tried. */
   readonly enterDirectory?: (path: string) => void
+  /** Sees what the files say before anything follows from it, and may change it. */
+  readonly afterReading?: (map: ConfigMap) => void
 }
 
 export function loadConfiguration(options: LoadOptions): LoadResult {
@@ -35,6 +38,7 @@ export function loadConfiguration(options: LoadOptions): LoadResult {
   let logging: LoggingConfiguration | undefined
   try {
     readFiles(state, options)
+    options.afterReading?.(state.map)
     const settings = new Settings(state, options.path, generationOf(state))
     logging = readLogging(settings, options.openLogFile)
     return { ok: true, configuration: validate(settings, state, options, logging) }

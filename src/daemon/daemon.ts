@@ -8,6 +8,7 @@
 import type { Logger } from '../log/logger.js'
 import { ExitCode } from './exit-codes.js'
 import { writeFlightRecord } from './flight-record.js'
+import type { LiveConfiguration } from './live-configuration.js'
 import type { PidFile } from './pid-file.js'
 import { StallWatch, stallThresholdMs } from './stall-watch.js'
 import type { ExecutiveEnd, ExecutiveHandle, ExecutiveListener } from './types.js'
@@ -29,6 +30,8 @@ const ENDING_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1'] as 
 export interface DaemonParts {
   readonly logger: Logger
   readonly configFile: string
+  /** The file and the log while the daemon runs. */
+  readonly live: Pick<LiveConfiguration, 'read' | 'changeLogging' | 'reopenLogFiles'>
   /** Where the flight record goes. */
   readonly stateDirectory: string
   readonly tokenTimeoutMs: number
@@ -54,12 +57,19 @@ export class Daemon {
 
   /** Returns at once; from here on the process ends by one of the ways out. */
   run(): void {
-    for (const signal of ENDING_SIGNALS) process.on(signal, () => this.#leave())
+    for (const signal of ENDING_SIGNALS) process.on(signal, () => this.#signalled())
     // The state dump of C daemons: no service has one.
     process.on('SIGUSR2', () => {})
     process.on('uncaughtException', error => this.#failed(error))
     process.on('exit', () => this.#executive?.stopNow(STOP_TIMEOUT_MS))
+    const { live } = this.#parts
     const executive = this.#parts.startExecutive({
+      tasks: {
+        leaveWanted: () => this.#leave(),
+        readConfiguration: () => live.read(),
+        reopenLogFiles: () => live.reopenLogFiles(),
+        loggingChanged: entries => live.changeLogging(entries),
+      },
       log: record => this.#parts.logger.record(record),
       synchronized: () => this.#parts.notifyReady(),
       flightRecordWanted: () => this.#recordFlight('an administrator asked for it'),
@@ -72,12 +82,16 @@ export class Daemon {
     this.#watchTimer = setInterval(() => this.#look(), thresholdMs / LOOKS_PER_THRESHOLD)
   }
 
-  /** A signal: the first one asks the executive to leave the ring, those that follow change nothing. */
+  #signalled(): void {
+    if (!this.#leaving) this.#parts.logger.log('notice', 'MAIN', 'Node was shut down by a signal')
+    this.#leave()
+  }
+
+  /** The first wish makes the executive leave the ring, those that follow change nothing. */
   #leave(): void {
     if (this.#leaving) return
     this.#leaving = true
     const { logger } = this.#parts
-    logger.log('notice', 'MAIN', 'Node was shut down by a signal')
     logger.log('notice', 'SERV', 'Unloading all Corosync service engines.')
     this.#executive?.leave()
     setTimeout(() => {
@@ -96,6 +110,10 @@ export class Daemon {
         pidFile?.remove()
         logger.log('notice', 'MAIN', 'Corosync Cluster Engine exiting normally')
         process.exit(ExitCode.NORMAL)
+        break
+      case 'killed':
+        // No leave, no clean-up: as the C daemon, which leaves its pid file behind.
+        exitWithStatus(ExitCode.KILLED_BY_NODE, logger)
         break
       case 'fatal':
         logger.log('error', 'MAIN', end.message)
@@ -158,7 +176,9 @@ export class Daemon {
 
 /** Says so in the engine's words, with the place in this program, and ends the process. */
 export function exitWithStatus(code: number, logger: Logger): never {
-  logger.log('error', 'MAIN', `Corosync Cluster Engine exiting with status ${code} at ${callerOfCaller()}.`)
+  // As the C daemon counts: the status of a node that was killed is -1.
+  const status = (code << 24) >> 24
+  logger.log('error', 'MAIN', `Corosync Cluster Engine exiting with status ${status} at ${callerOfCaller()}.`)
   process.exit(code)
 }
 

@@ -78,9 +78,7 @@ export class Executive implements ExecutiveHandle {
   /** Hands over the channel of a member. */
   addMember(memory: SharedArrayBuffer): void {
     if (this.#ended) return
-    const message: ToExecutive = { type: 'member', memory }
-    this.#worker.postMessage(message)
-    this.ring()
+    this.#post({ type: 'member', memory })
   }
 
   leave(): void {
@@ -112,12 +110,50 @@ export class Executive implements ExecutiveHandle {
       case 'flightRecord':
         this.#listener.flightRecordWanted?.()
         break
+      case 'readConfiguration':
+        this.#readConfiguration()
+        break
+      case 'reopenLogFiles':
+        this.#post({ type: 'logFilesReopened', worked: this.#listener.tasks?.reopenLogFiles() ?? false })
+        break
+      case 'loggingChanged': {
+        const filter = this.#listener.tasks?.loggingChanged(message.entries)
+        if (filter !== undefined) this.#post({ type: 'logFilter', filter })
+        break
+      }
+      case 'leaveWanted':
+        if (this.#listener.tasks === undefined) this.leave()
+        else this.#listener.tasks.leaveWanted(message.reason)
+        break
+      case 'killed':
+        this.#lastWord = { kind: 'killed', reason: message.reason }
+        break
       case 'left':
         this.#lastWord = { kind: 'left', reason: message.reason }
         break
       case 'fatal':
         this.#lastWord = { kind: 'fatal', code: message.code, message: message.message }
     }
+  }
+
+  #readConfiguration(): void {
+    const { tasks } = this.#listener
+    if (tasks === undefined) {
+      const problem = 'this node was configured by its program, not by a file'
+      this.#post({ type: 'configuration', read: { kind: 'unreadable', problem } })
+      return
+    }
+    tasks.readConfiguration().then(
+      read => this.#post({ type: 'configuration', read }),
+      // Whatever went wrong, the executive waits for an answer.
+      (error: Error) => this.#post({ type: 'configuration', read: { kind: 'unreadable', problem: error.message } }),
+    )
+  }
+
+  #post(message: ToExecutive): void {
+    if (this.#ended) return
+    this.#worker.postMessage(message)
+    this.ring()
   }
 
   #exited(exitCode: number): void {
@@ -127,6 +163,7 @@ export class Executive implements ExecutiveHandle {
     Atomics.notify(this.#words, SharedWord.TO_MAIN)
     const end: ExecutiveEnd = this.#lastWord ?? { kind: 'died', error: this.#error, exitCode }
     if (end.kind === 'left') this.#recording?.end('left', end.reason)
+    else if (end.kind === 'killed') this.#recording?.end('failed', end.reason)
     else this.#recording?.end('failed', end.kind === 'fatal' ? end.message : end.error?.message)
     this.#listener.ended(end)
   }

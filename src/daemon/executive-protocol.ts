@@ -1,7 +1,9 @@
 // What the main thread and the executive's worker share and say to each other. Events of groups do not pass here but
 // through channels (channel.ts); these are the rare things: lines of the log, rings, the end.
 
+import type { LogFilterState } from '../log/filter.js'
 import type { LogRecord } from '../log/record.js'
+import type { ConfigurationRead, MapEntry } from '../services/cfg/types.js'
 import type { RingIdentity } from '../totem/types.js'
 import type { SharedMemory } from './channel.js'
 import type { ExecutiveSetup } from './executive-setup.js'
@@ -35,7 +37,12 @@ export interface WorkerData {
 }
 
 /** To the executive. */
-export type ToExecutive = { readonly type: 'member'; readonly memory: SharedMemory }
+export type ToExecutive =
+  | { readonly type: 'member'; readonly memory: SharedMemory }
+  /** Answers to what it asked. */
+  | { readonly type: 'configuration'; readonly read: ConfigurationRead }
+  | { readonly type: 'logFilesReopened'; readonly worked: boolean }
+  | { readonly type: 'logFilter'; readonly filter: LogFilterState }
 
 /** To the main thread. */
 export type FromExecutive =
@@ -43,5 +50,11 @@ export type FromExecutive =
   | { readonly type: 'ring'; readonly ring: RingIdentity; readonly members: readonly number[] }
   /** A flight record is wanted. */
   | { readonly type: 'flightRecord' }
+  /** Questions and wishes: see MainThreadTasks. */
+  | { readonly type: 'readConfiguration' }
+  | { readonly type: 'reopenLogFiles' }
+  | { readonly type: 'loggingChanged'; readonly entries: readonly MapEntry[] }
+  | { readonly type: 'leaveWanted'; readonly reason: string }
+  | { readonly type: 'killed'; readonly reason: string }
   | { readonly type: 'left'; readonly reason: string | undefined }
   | { readonly type: 'fatal'; readonly code: number; readonly message: string }

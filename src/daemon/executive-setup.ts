@@ -2,6 +2,7 @@
 // configuration of the file. Out: the node's and the transport's parameters. Decides nothing by itself.
 
 import type { ConfigMap, MapValue } from '../config/map.js'
+import type { TuningFacts } from '../config/tuning.js'
 import type { Configuration, SchedulingConfiguration } from '../config/types.js'
 import type { IpcTransport } from '../ipc/types.js'
 import type { LogFilterState } from '../log/filter.js'
@@ -19,6 +20,8 @@ export interface ExecutiveSetup {
   /** The configuration map at start. */
   readonly map: readonly (readonly [string, MapValue])[]
   readonly totem: TotemParameters
+  /** What timers depend on besides the map. */
+  readonly tuning: TuningFacts
   readonly transport: TransportConfig
   /** Where the ring id is kept; undefined for nowhere. */
   readonly stateDir: string | undefined
@@ -50,6 +53,13 @@ export function executiveSetup(
     memberNodeIds: members.map(member => member.nodeId),
     map: mapEntries(configuration.map),
     totem: configuration.totem,
+    tuning: {
+      transport,
+      family: configuration.family,
+      netMtu: configuration.netMtu,
+      defaults: configuration.defaults,
+      legacy,
+    },
     transport: {
       transport,
       nodeId,

@@ -17,6 +17,7 @@ import { HOST_READINGS } from './host-readings.js'
 import { servePrograms } from './library-server.js'
 import { LocalMembers } from './local-members.js'
 import { RingLoop } from './loop.js'
+import { Reconfiguration } from './reconfiguration.js'
 import { applyScheduling, moveToRootCgroup } from './scheduling.js'
 
 /** Fifteen bytes at most: what ps -L and top -H show. */
@@ -32,12 +33,13 @@ function tell(message: FromExecutive): void {
   port.postMessage(message)
 }
 
-const { log } = new RemoteLog(
+const remoteLog = new RemoteLog(
   new LogFilter(setup.logFilter),
   words.subarray(SharedWord.LINES_WAITING, SharedWord.LINES_WAITING + 1),
   Date.now,
   record => tell({ type: 'log', record }),
 )
+const { log } = remoteLog
 
 async function main(): Promise<FromExecutive> {
   setThreadName(THREAD_NAME)
@@ -48,14 +50,17 @@ async function main(): Promise<FromExecutive> {
   const ringId = openRingIdStore(setup)
   const config = nodeConfig(setup)
   let shutdownReason: string | undefined
+  let killedReason: string | undefined
+  const leaveWanted = (reason: string): void => {
+    shutdownReason ??= reason
+    tell({ type: 'leaveWanted', reason })
+  }
   const loop = new RingLoop({
     transport: setup.transport,
     wire: config.wire,
     ringId,
     log,
-    shutdownRequested: reason => {
-      shutdownReason ??= reason
-    },
+    shutdownRequested: reason => leaveWanted(reason),
     heartbeat: words.subarray(SharedWord.HEARTBEAT, SharedWord.HEARTBEAT + 1),
   })
   const observer =
@@ -63,18 +68,40 @@ async function main(): Promise<FromExecutive> {
       ? undefined
       : new EngineRecorder(recording, () => performance.timeOrigin + performance.now())
   const expectedVotes = setup.stateDir === undefined ? undefined : new ExpectedVotesFile(setup.stateDir, log)
+  const map = liveMap(setup.map)
+  const reconfiguration = new Reconfiguration({
+    nodeId: setup.nodeId,
+    map,
+    loop,
+    log,
+    facts: setup.tuning,
+    members: setup.transport.members,
+    main: {
+      readConfiguration: () => tell({ type: 'readConfiguration' }),
+      reopenLogFiles: () => tell({ type: 'reopenLogFiles' }),
+      loggingChanged: entries => tell({ type: 'loggingChanged', entries }),
+      leaveWanted,
+      killed: reason => {
+        killedReason ??= reason
+      },
+    },
+  })
   const node = new ClusterNode({
     config,
     output: loop.output,
     random: Math.random,
     observer,
-    map: liveMap(setup.map),
+    map,
+    host: reconfiguration,
+    addressesOf: nodeId => reconfiguration.links.addressesOf(nodeId),
     expectedVotes,
     readings: HOST_READINGS,
     addressesOf: nodeId => loop.addressesOf(nodeId),
     sendFailures: () => loop.stats.continuousSendFailures,
     dumpFlightData: () => tell({ type: 'flightRecord' }),
   })
+  reconfiguration.attach(node)
+  loop.addWorker(reconfiguration)
   const members = new LocalMembers({
     cpg: node.cpg,
     nodeId: node.nodeId,
@@ -99,13 +126,29 @@ async function main(): Promise<FromExecutive> {
     if (refused !== undefined) log('warning', 'MAIN', `Could not lock the ring's buffers in memory: ${refused.message}`)
   }
 
+  const take = (message: ToExecutive): void => {
+    switch (message.type) {
+      case 'member':
+        members.add(message.memory)
+        break
+      case 'configuration':
+        node.advance(loop.now())
+        node.cfg.configurationRead(message.read)
+        break
+      case 'logFilesReopened':
+        node.cfg.logFilesReopened(message.worked)
+        break
+      case 'logFilter':
+        remoteLog.setFilter(new LogFilter(message.filter))
+    }
+  }
   const rung = (): void => {
     clearEventFd(wakerFd)
     Atomics.store(words, SharedWord.TO_EXECUTIVE, 0)
     for (;;) {
       const received = receiveMessageOnPort(port) as { readonly message: ToExecutive } | undefined
       if (received === undefined) break
-      members.add(received.message.memory)
+      take(received.message)
     }
     members.service()
   }
@@ -117,8 +160,8 @@ async function main(): Promise<FromExecutive> {
   const shouldStop = (): boolean => {
     members.worked()
     const wish = Atomics.load(words, SharedWord.STOP)
-    if (wish === StopWish.AT_ONCE) return true
-    if (wish === StopWish.NONE && shutdownReason === undefined) return false
+    if (wish === StopWish.AT_ONCE || killedReason !== undefined) return true
+    if (wish === StopWish.NONE) return false
     const now = loop.now()
     if (drainUntil === undefined) {
       drainUntil = now + DRAIN_MS
@@ -129,11 +172,13 @@ async function main(): Promise<FromExecutive> {
   }
   await loop.run(shouldStop)
   programs?.close()
-  loop.leave()
+  if (killedReason === undefined) loop.leave()
   loop.close()
   ringId.close()
   expectedVotes?.close()
-  return { type: 'left', reason: shutdownReason }
+  return killedReason === undefined
+    ? { type: 'left', reason: shutdownReason }
+    : { type: 'killed', reason: killedReason }
 }
 
 function fatal(error: unknown): FromExecutive {

@@ -2,12 +2,13 @@
 // all synchronously. It drives one node and implements the node's output. Whatever else the executive listens to (wake-ups
 // from other threads, IPC) is added as a descriptor with a handler. It knows nothing of what the messages mean.
 
-import { parseIp } from '../config/ip.js'
+import { type IpAddress, ipFromBytes, parseIp } from '../config/ip.js'
 import type { LogLevel } from '../log/types.js'
 import { type DriverOptions, TransportError } from '../net/driver.js'
 import { LinkState, type LinkStateName } from '../net/link-state.js'
 import { ADDRESS_PLACES, AddressBook, GROUP_PLACE } from '../net/members.js'
 import { TransportStats } from '../net/stats.js'
+import type { TransportMember } from '../net/transport.js'
 import type { DrivenNode, NodeOutput } from '../node/types.js'
 import { EPOLL_WAIT_MAX_MS, EventPoll } from '../sys/epoll.js'
 import type { SysError } from '../sys/errno.js'
@@ -118,6 +119,51 @@ export class RingLoop {
 
   get linkState(): LinkStateName {
     return this.#link.state
+  }
+
+  get linkUp(): boolean {
+    return this.#link.state === 'up'
+  }
+
+  /** Own address in numbers; undefined where the interface has not been found. */
+  get ownAddress(): string | undefined {
+    const { current } = this.#link
+    return current === undefined ? undefined : ipFromBytes(current.address).text
+  }
+
+  /** The address of another node in numbers; undefined when it is unknown. */
+  addressOf(nodeId: number): string | undefined {
+    return this.#book.get(nodeId)?.address.text
+  }
+
+  /** Other nodes from now on: their addresses, this node's own among them or not. Those that are no addresses are left out. */
+  setMembers(members: readonly TransportMember[]): void {
+    const { transport, log } = this.#options
+    const udpu = transport.transport === 'udpu'
+    const wanted = new Map<number, IpAddress>()
+    for (const { nodeId, address } of members) {
+      const parsed = parseIp(address)
+      if (nodeId !== transport.nodeId && parsed !== undefined) wanted.set(nodeId, parsed)
+    }
+    for (const { nodeId, address } of [...this.#book.members()]) {
+      if (wanted.has(nodeId)) continue
+      this.#book.remove(nodeId)
+      if (udpu) log('notice', 'TOTEM', `removing UDPU member {${address.text}}`)
+    }
+    for (const [nodeId, address] of wanted) {
+      const known = this.#book.get(nodeId) !== undefined
+      if (!this.#book.set(nodeId, address)) log('error', 'TOTEM', `No room for node ${nodeId}: too many members`)
+      else if (!known && udpu) log('notice', 'TOTEM', `adding new UDPU member {${address.text}}`)
+    }
+    if (this.#sockets === undefined) return
+    this.#transmitter.flush()
+    this.#transmitter.use(this.#sockets.sender.fd, this.#multicastPlaces())
+  }
+
+  /** Values of the transport that may change while it runs. */
+  tune(blockUnlistedIps: boolean, downcheckMs: number): void {
+    this.#receiver.blockUnlisted(this.#options.transport.transport === 'udpu' && blockUnlistedIps)
+    this.#link.setDowncheck(downcheckMs)
   }
 
   /** The time that the node is told. */

@@ -42,6 +42,7 @@ export interface ReceiverOptions {
 
 export class Receiver {
   readonly #options: ReceiverOptions
+  #blockUnlisted: boolean
   readonly #stats: TransportStats
   readonly #main = new ReceiveBatch(BATCH_MESSAGES)
   readonly #rejections: RateLimitedLog
@@ -61,6 +62,7 @@ export class Receiver {
 
   constructor(options: ReceiverOptions) {
     this.#options = options
+    this.#blockUnlisted = options.blockUnlisted
     this.#stats = options.stats
     this.#rejections = new RateLimitedLog(options.log, 'debug', 'TOTEM')
   }
@@ -79,6 +81,10 @@ export class Receiver {
     this.#sockets = sockets
     this.#own = own
     if (sockets?.group !== undefined) this.#tokens ??= new ReceiveBatch(TOKEN_BATCH_MESSAGES)
+  }
+
+  blockUnlisted(block: boolean): void {
+    this.#blockUnlisted = block
   }
 
   /** The token socket is readable. */
@@ -189,7 +195,7 @@ export class Receiver {
 
   /** Text of the source of a message, or undefined when it has to be dropped. */
   #sourceText(batch: ReceiveBatch, index: number, now: number): string | undefined {
-    const { book, blockUnlisted } = this.#options
+    const { book } = this.#options
     const sources = batch.sources.bytes
     const off = batch.sourceOffset(index)
     if (this.#isOwn(sources, off)) {
@@ -198,7 +204,7 @@ export class Receiver {
     }
     const member = book.bySource(sources, off)
     if (member !== undefined) return member.address.text
-    if (blockUnlisted) {
+    if (this.#blockUnlisted) {
       this.#stats.rejectedSource++
       if (this.#rejections.ready(now))
         this.#rejections.write(now, `Packet rejected from ${book.strangerText(sources, off)}`)

@@ -15,7 +15,7 @@ import {
   problemLines,
 } from '../config/index.js'
 import { readPriority } from '../config/refusals.js'
-import type { LoggingConfiguration, SchedulingConfiguration, SubsystemLogging } from '../config/types.js'
+import type { LoggingConfiguration, SchedulingConfiguration } from '../config/types.js'
 import type { LogFilterState } from '../log/filter.js'
 import { Logger } from '../log/logger.js'
 import { EngineRecording } from '../recorder/engine-recording.js'
@@ -26,6 +26,7 @@ import { UnixDatagramSender } from '../sys/unix-datagram.js'
 import { Daemon, exitWithStatus } from './daemon.js'
 import { ExitCode } from './exit-codes.js'
 import { listFiles, resolveHost } from './host.js'
+import { absoluteLogFiles, LiveConfiguration, mapRules } from './live-configuration.js'
 import type { DaemonOptions } from './options.js'
 import { PidFile } from './pid-file.js'
 import type { ExecutiveHandle, ExecutiveListener } from './types.js'
@@ -88,9 +89,11 @@ export async function start({
   const pidFile = takePidFile(options.lockFile && resolve(directory, options.lockFile), configuration.stateDir, logger)
   const serviceManager = environment.NOTIFY_SOCKET ? openDatagrams(environment.NOTIFY_SOCKET) : undefined
   const recording = recordFile === undefined ? undefined : record(recordFile, configuration.nodeId, logger)
+  const configFile = resolve(directory, path)
   new Daemon({
     logger,
-    configFile: resolve(directory, path),
+    configFile,
+    live: new LiveConfiguration({ start: configuration, path: configFile, directory, environment, logger }),
     stateDirectory: configuration.stateDir,
     tokenTimeoutMs: configuration.totem.tokenTimeoutMs,
     pidFile,
@@ -214,22 +217,8 @@ function announce(configuration: Configuration, logger: Logger): void {
   )
 }
 
-function absoluteLogFiles(logging: LoggingConfiguration, directory: string): LoggingConfiguration {
-  return mapRules(logging, rule =>
-    rule.logFile === undefined ? rule : { ...rule, logFile: resolve(directory, rule.logFile) },
-  )
-}
-
 function terminalOnly(logging: LoggingConfiguration): LoggingConfiguration {
   return { ...mapRules(logging, rule => ({ ...rule, toFile: false })), toSyslog: false }
-}
-
-function mapRules(
-  logging: LoggingConfiguration,
-  change: (rule: SubsystemLogging) => SubsystemLogging,
-): LoggingConfiguration {
-  const subsystems = new Map([...logging.subsystems].map(([name, rule]) => [name, change(rule)]))
-  return { ...logging, global: change(logging.global), subsystems }
 }
 
 /** The same program again, detached from terminal and session; this process ends at once, as the engine's does. */

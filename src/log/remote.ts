@@ -10,7 +10,7 @@ import type { LogLevel, Subsystem } from './types.js'
 export const LINES_WAITING_MAX = 4096
 
 export class RemoteLog {
-  readonly #filter: LogFilter
+  #filter: LogFilter
   readonly #waiting: Int32Array
   readonly #now: () => number
   readonly #post: (record: LogRecord) => void
@@ -22,6 +22,11 @@ export class RemoteLog {
     this.#waiting = waiting
     this.#now = now
     this.#post = post
+  }
+
+  /** What destinations take from now on. */
+  setFilter(filter: LogFilter): void {
+    this.#filter = filter
   }
 
   readonly log = (level: LogLevel, subsystem: Subsystem, message: string): void => {

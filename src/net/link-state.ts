@@ -63,6 +63,7 @@ export function selectAddress(
 
 export class LinkState {
   readonly #options: LinkOptions
+  #downcheckMs: number
   readonly #actions: LinkActions
   #state: LinkStateName = 'starting'
   #current: InterfaceAddress | undefined
@@ -72,6 +73,7 @@ export class LinkState {
 
   constructor(options: LinkOptions, actions: LinkActions) {
     this.#options = options
+    this.#downcheckMs = options.downcheckMs
     this.#actions = actions
   }
 
@@ -89,10 +91,15 @@ export class LinkState {
     return this.#nextCheck
   }
 
+  /** Another pace of looking again from the next look on. */
+  setDowncheck(downcheckMs: number): void {
+    this.#downcheckMs = downcheckMs
+  }
+
   /** The host's addresses as they are now. */
   update(now: number, list: readonly InterfaceAddress[]): void {
     if (this.#state === 'failed') return
-    const { bind, bindExact, mayStartDown, downcheckMs } = this.#options
+    const { bind, bindExact, mayStartDown } = this.#options
     const chosen = selectAddress(list, bind, bindExact, this.#current)
     if (chosen === undefined) {
       if (this.#state === 'up') this.#goDown(now, true)
@@ -105,7 +112,7 @@ export class LinkState {
           `no network interface that is up has ${bindExact ? 'the address' : 'an address in'} ${bind.text}`,
         )
       } else {
-        this.#nextCheck = now + downcheckMs
+        this.#nextCheck = now + this.#downcheckMs
       }
       return
     }
@@ -135,7 +142,7 @@ export class LinkState {
     this.#state = 'down'
     this.#current = undefined
     this.#attempts = 0
-    this.#nextCheck = now + this.#options.downcheckMs
+    this.#nextCheck = now + this.#downcheckMs
     this.#actions.log('notice', 'The network interface is down.')
     if (tell) this.#tell(now)
   }

@@ -19,6 +19,7 @@ import { QuorumService } from '../services/quorum/service.js'
 import type { Service } from '../services/types.js'
 import { VotequorumService } from '../services/votequorum/service.js'
 import { WdService } from '../services/wd/service.js'
+import type { TotemParameters } from '../totem/parameters.js'
 import { SingleRing } from '../totem/single-ring.js'
 import type { ConfigurationChange, TotemLower, TotemUpper } from '../totem/types.js'
 import { Loopback } from './loopback.js'
@@ -154,7 +155,7 @@ export class ClusterNode {
       this.#scheduleMisses = new ScheduleMisses({
         map: stats,
         log,
-        tokenTimeoutMs: () => config.totem.tokenTimeoutMs,
+        tokenTimeoutMs: () => this.ring.tokenTimeoutMs,
         timeOfDay: () => readings.timeOfDayMs(),
       })
     }
@@ -196,6 +197,12 @@ export class ClusterNode {
     if (this.#loopback.pending || this.#gatherWanted) return Number.NEGATIVE_INFINITY
     const deadline = Math.min(this.ring.nextDeadline(), this.executive.table.nextDeadline())
     return this.#scheduleMisses === undefined ? deadline : Math.min(deadline, this.#scheduleMisses.nextDeadline())
+  }
+
+  /** Other timers and limits of the ring from now on. */
+  setTotemParameters(now: number, parameters: TotemParameters): void {
+    this.#now = now
+    this.ring.setParameters(now, parameters)
   }
 
   interfaceChanged(now: number): void {

@@ -262,6 +262,15 @@ export class SingleRing {
     this.#timers.start('pause', now + parameters.tokenTimeoutMs / 5)
   }
 
+  get tokenTimeoutMs(): number {
+    return this.#parameters.tokenTimeoutMs
+  }
+
+  /** Bytes of a frame that are left for what it carries, also where it has to be sent again inside another. */
+  get frameRoom(): number {
+    return this.#parameters.netMtu - 2 * this.headerLength
+  }
+
   /** Says goodbye and stops: nothing is sent or delivered afterwards. */
   leave(now: number): void {
     if (!this.#running) return

@@ -14,6 +14,11 @@ function main(script: Script, stateDirectory: string, pidPath: string | undefine
   const daemon = new Daemon({
     logger,
     configFile: '/test.conf',
+    live: {
+      read: () => Promise.reject(new Error('there is no file')),
+      changeLogging: () => undefined,
+      reopenLogFiles: () => false,
+    },
     stateDirectory,
     tokenTimeoutMs: 400,
     pidFile: pid?.kind === 'held' ? pid.file : undefined,

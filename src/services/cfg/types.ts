@@ -2,7 +2,6 @@
 // programs.
 
 import type { MapValue } from '../../config/map.js'
-import type { TotemParameters } from '../../totem/parameters.js'
 import type { NodeStatus, RingStatusText } from '../../wire/cfg-ipc.js'
 import type { CsErrorCode } from '../errors.js'
 
@@ -46,10 +45,8 @@ export type ConfigurationRead =
       readonly file: readonly MapEntry[]
       /** What follows from it: keys that the daemon itself writes. */
       readonly derived: readonly MapEntry[]
-      readonly totem: TotemParameters
       /** Every configured node, this one included; empty when membership is open. */
       readonly nodes: readonly ConfiguredNode[]
-      readonly blockUnlistedIps: boolean
       /** The keys of packets change. */
       readonly cryptoChanged: boolean
     }
@@ -66,7 +63,7 @@ export interface CfgHost {
   readConfiguration(): void
   /** Why the configuration cannot take the place of the one in force; undefined when it can. Changes nothing. */
   refuses(configuration: ValidConfiguration): string | undefined
-  /** Puts nodes and timers of an accepted configuration into force. */
+  /** Puts the nodes of an accepted configuration into force. The map has settled; timers follow from it. */
   apply(configuration: ValidConfiguration): void
   /** Close and open the log files; `logFilesReopened` of the service follows. */
   reopenLogFiles(): void

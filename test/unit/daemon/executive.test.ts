@@ -32,6 +32,7 @@ async function run(change: Partial<ExecutiveSetup> = {}): Promise<Running> {
     memberNodeIds: [1],
     map: [],
     totem: { ...DEFAULT_TOTEM_PARAMETERS, tokenTimeoutMs: 300, consensusMs: 360, tokenRetransmitMs: 71, holdMs: 46 },
+    tuning: { transport: 'udpu', family: 4, netMtu: 1500, defaults: '3', legacy: false },
     transport: unicastTransport(1, ['127.0.0.1'], await freeUdpPort()),
     stateDir: undefined,
     logFilter: { otherwise: levelRank('info'), ranks: {} },

@@ -5,7 +5,6 @@ import type { MapValue } from '../../../../src/config/map.js'
 import { RELOADS_WAITING_MAX } from '../../../../src/services/cfg/service.js'
 import type { ConfigurationRead, MapEntry, ValidConfiguration } from '../../../../src/services/cfg/types.js'
 import { CsError } from '../../../../src/services/errors.js'
-import { DEFAULT_TOTEM_PARAMETERS } from '../../../../src/totem/parameters.js'
 import * as wire from '../../../../src/wire/cfg.js'
 import { type CfgNode, cfgNodes, request } from '../../../support/cfg-node.js'
 import { FakeCluster } from '../../../support/fake-ring.js'
@@ -29,9 +28,7 @@ function valid(
     kind: 'valid',
     file: entries(file),
     derived: entries(derived),
-    totem: DEFAULT_TOTEM_PARAMETERS,
     nodes: [],
-    blockUnlistedIps: true,
     cryptoChanged: false,
     ...more,
   }

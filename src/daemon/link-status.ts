@@ -1,0 +1,62 @@
+// What udp and udpu know of links and nodes: one link, nodes of the configuration or of the address book, and nothing
+// measured (spec: services 6.1). In: the node's ring, the loop. Out: status and addresses, for programs and for the map.
+
+import { parseIp } from '../config/ip.js'
+import type { LinkStatusSource } from '../services/cfg/types.js'
+import type { SingleRing } from '../totem/single-ring.js'
+import type { NodeStatus, RingStatusText } from '../wire/cfg-ipc.js'
+
+/** What this needs of the loop. */
+export interface LinkView {
+  /** The interface is bound. */
+  readonly linkUp: boolean
+  /** Own address in numbers; undefined where the interface has not been found. */
+  readonly ownAddress: string | undefined
+  /** The address of another node in numbers; undefined when it is unknown. */
+  addressOf(nodeId: number): string | undefined
+}
+
+export class PlainLinkStatus implements LinkStatusSource {
+  readonly #nodeId: number
+  readonly #link: LinkView
+  readonly #ring: () => Pick<SingleRing, 'members' | 'frameRoom'>
+
+  /** `ring` is asked for when it is needed: it may not have been made yet. */
+  constructor(nodeId: number, link: LinkView, ring: () => Pick<SingleRing, 'members' | 'frameRoom'>) {
+    this.#nodeId = nodeId
+    this.#link = link
+    this.#ring = ring
+  }
+
+  ringStatus(): RingStatusText[] {
+    return [{ name: `0 ${this.#link.ownAddress ?? ''}`, status: 'OK' }]
+  }
+
+  /** C daemons show the address of the node where that of this one should stand; tools print it as they find it. */
+  nodeStatus(nodeId: number): NodeStatus {
+    const { members, frameRoom } = this.#ring()
+    const reachable = members.includes(nodeId)
+    const [source] = this.addressesOf(nodeId)
+    const plain = { remote: false, external: false, onwireMin: 0, onwireMax: 0, onwire: 0 }
+    if (source === undefined) return { ...plain, reachable, links: [] }
+    const link = {
+      enabled: this.#link.linkUp,
+      connected: reachable,
+      dynamicallyConnected: false,
+      mtu: frameRoom,
+      source,
+      destination: '',
+    }
+    return { ...plain, reachable, links: [link] }
+  }
+
+  nodeAddresses(nodeId: number): Uint8Array[] {
+    return this.addressesOf(nodeId).flatMap(text => parseIp(text)?.bytes ?? [])
+  }
+
+  /** In the order of links, as text. */
+  addressesOf(nodeId: number): readonly string[] {
+    const address = nodeId === this.#nodeId ? this.#link.ownAddress : this.#link.addressOf(nodeId)
+    return address === undefined ? [] : [address]
+  }
+}
