@@ -119,7 +119,7 @@ touching the network, \`-t -v\` prints what every value comes to and where it co
 - Accepted by \`-t\` but **refused at start**, naming the key: \`transport: knet\` (also when transport is left out, knet being
   the default), security switched on, more than one link or ring, \`totem.wire\` other than 3.
 
-Columns: *change at run time* is the rule of corosync 3.x, and will be ours; this release reads the file at its start only.
+Columns: *change at run time* is what a reload (corosync-cfgtool -R) or, where clients may write the key, a change of the map does.
 *Read-only* keys cannot be written by clients of the configuration map; in parentheses stands what a default is
 computed from; "–" means that the generation does not know the key.
 `

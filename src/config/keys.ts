@@ -43,9 +43,19 @@ export function defaultOf(schema: KeySchema, generation: DefaultsGeneration): st
   return own === '-' ? schema.defaults[2] : own
 }
 
-const unchangeable = SCHEMA.filter(schema => schema.reload === 'refused' && schema.cmap === undefined).map(
-  schema => schema.path,
-)
+/** In the order in which the C daemon speaks of them. */
+const SPOKEN_OF_FIRST = [
+  'totem.version',
+  'totem.threads',
+  'totem.ip_version',
+  'totem.rrp_mode',
+  'totem.netmtu',
+  'totem.transport',
+  'totem.cluster_name',
+  'quorum.provider',
+]
+const refusedPaths = SCHEMA.filter(schema => schema.reload === 'refused').map(schema => schema.path)
+const unchangeable = [...SPOKEN_OF_FIRST, ...refusedPaths.filter(path => !SPOKEN_OF_FIRST.includes(path))]
 
 /** Keys that keep the value of the start for the life of the daemon (spec: config 13.2). */
 export function unchangeableKeys(): readonly string[] {

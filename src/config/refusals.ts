@@ -28,6 +28,9 @@ const BUILT_IN_SERVICES = [
   'corosync_wd',
 ]
 
+/** Programs that the daemon starts for a service section with `ver: 0`, by the name of the service. */
+export const STARTED_PROGRAMS: ReadonlyMap<string, string> = new Map([['pacemaker', 'pacemakerd']])
+
 const QUORUM_PROVIDERS = ['corosync_votequorum']
 const OLD_QUORUM_PROVIDERS = ['corosync_quorum_ykd', 'corosync_ykd', 'testquorum']
 
@@ -121,7 +124,7 @@ export function warnAboutOldKeys(
     settings.warn(`quorum.provider: ${provider} is not supported; this node runs without quorum.`, 'quorum.provider')
   }
   for (const service of services) {
-    if (BUILT_IN_SERVICES.includes(service.name)) continue
+    if (BUILT_IN_SERVICES.includes(service.name) || STARTED_PROGRAMS.has(service.name)) continue
     settings.warnings.push({
       message: `service ${service.name}: service sections are not supported, start it as its own program.`,
       key: 'service.name',

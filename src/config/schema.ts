@@ -299,8 +299,8 @@ export const SCHEMA: readonly KeySchema[] = [
   key('cfg.shutdown_timeout', 'str', '3', '5000', 'none', 'silent', 'Only counts when set through cmap as u32.'),
   // --- 1.x only
   key('compatibility', 'str', '1', 'whitetank', 'none', 'silent', 'Synchronisation engine of 1.x; in old-style files only whitetank and none are accepted.', { words: validatedWords("Invalid compatibility option '<value>' specified, must be none or whitetank.", 'whitetank', 'none') }),
-  key('service.name', 'str', '1', '', 'none', 'map', 'Plug-in of 1.x. Built-in services are always there; others (pacemaker) warn and are started as programs of their own.'),
-  key('service.ver', 'str', '1', '0', 'none', 'silent', 'Version of the plug-in.'),
+  key('service.name', 'str', '1', '', 'none', 'map', 'Plug-in of 1.x. Built-in services are always there; pacemaker is started as a program, see ver; others warn and are ignored.'),
+  key('service.ver', 'str', '1', '0', 'none', 'honour', 'pacemaker: 0 starts pacemakerd with this daemon and ends it with it, 1 leaves that to the host.'),
   key('aisexec.user', 'str', '1', '', 'none', 'silent', 'Unused since 1.0.'),
   key('aisexec.group', 'str', '1', '', 'none', 'silent', 'Unused since 1.0.'),
   key('aisexec.defaultservices', 'str', '1', 'yes', 'none', 'warn', '`no` left the built-in services out in 1.x; ignored.'),

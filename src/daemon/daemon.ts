@@ -10,6 +10,7 @@ import { ExitCode } from './exit-codes.js'
 import { writeFlightRecord } from './flight-record.js'
 import type { LiveConfiguration } from './live-configuration.js'
 import type { PidFile } from './pid-file.js'
+import type { ServicePrograms } from './service-programs.js'
 import { StallWatch, stallThresholdMs } from './stall-watch.js'
 import type { ExecutiveEnd, ExecutiveHandle, ExecutiveListener } from './types.js'
 import { packageVersion } from './version.js'
@@ -37,6 +38,8 @@ export interface DaemonParts {
   readonly tokenTimeoutMs: number
   /** Undefined where none could be had. */
   readonly pidFile: PidFile | undefined
+  /** Programs that live with this node. */
+  readonly programs: Pick<ServicePrograms, 'start' | 'stop' | 'running'>
   readonly startExecutive: (listener: ExecutiveListener) => ExecutiveHandle
   /** Tells the service manager, if there is one. */
   readonly notifyReady: () => void
@@ -71,8 +74,11 @@ export class Daemon {
         loggingChanged: entries => live.changeLogging(entries),
       },
       log: record => this.#parts.logger.record(record),
-      synchronized: () => this.#parts.notifyReady(),
       flightRecordWanted: () => this.#recordFlight('an administrator asked for it'),
+      synchronized: () => {
+        this.#parts.notifyReady()
+        this.#parts.programs.start()
+      },
       ended: end => this.#ended(end),
     })
     this.#executive = executive
@@ -87,10 +93,16 @@ export class Daemon {
     this.#leave()
   }
 
-  /** The first wish makes the executive leave the ring, those that follow change nothing. */
+  /** The first wish makes the executive leave the ring, those that follow change nothing. Programs end before it does. */
   #leave(): void {
     if (this.#leaving) return
     this.#leaving = true
+    const { programs } = this.#parts
+    if (programs.running) programs.stop().then(() => this.#leaveRing())
+    else this.#leaveRing()
+  }
+
+  #leaveRing(): void {
     const { logger } = this.#parts
     logger.log('notice', 'SERV', 'Unloading all Corosync service engines.')
     this.#executive?.leave()

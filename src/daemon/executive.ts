@@ -93,7 +93,6 @@ async function main(): Promise<FromExecutive> {
     observer,
     map,
     host: reconfiguration,
-    addressesOf: nodeId => reconfiguration.links.addressesOf(nodeId),
     expectedVotes,
     readings: HOST_READINGS,
     sendFailures: () => loop.stats.continuousSendFailures,

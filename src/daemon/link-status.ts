@@ -10,10 +10,8 @@ import type { NodeStatus, RingStatusText } from '../wire/cfg-ipc.js'
 export interface LinkView {
   /** The interface is bound. */
   readonly linkUp: boolean
-  /** Own address in numbers; undefined where the interface has not been found. */
-  readonly ownAddress: string | undefined
-  /** The address of another node in numbers; undefined when it is unknown. */
-  addressOf(nodeId: number): string | undefined
+  /** Addresses of a node, this one or another, in the order of its links, in numbers. */
+  addressesOf(nodeId: number): readonly string[]
 }
 
 export class PlainLinkStatus implements LinkStatusSource {
@@ -29,14 +27,14 @@ export class PlainLinkStatus implements LinkStatusSource {
   }
 
   ringStatus(): RingStatusText[] {
-    return [{ name: `0 ${this.#link.ownAddress ?? ''}`, status: 'OK' }]
+    return this.#link.addressesOf(this.#nodeId).map((address, link) => ({ name: `${link} ${address}`, status: 'OK' }))
   }
 
   /** C daemons show the address of the node where that of this one should stand; tools print it as they find it. */
   nodeStatus(nodeId: number): NodeStatus {
     const { members, frameRoom } = this.#ring()
     const reachable = members.includes(nodeId)
-    const [source] = this.addressesOf(nodeId)
+    const [source] = this.#link.addressesOf(nodeId)
     const plain = { remote: false, external: false, onwireMin: 0, onwireMax: 0, onwire: 0 }
     if (source === undefined) return { ...plain, reachable, links: [] }
     const link = {
@@ -51,12 +49,6 @@ export class PlainLinkStatus implements LinkStatusSource {
   }
 
   nodeAddresses(nodeId: number): Uint8Array[] {
-    return this.addressesOf(nodeId).flatMap(text => parseIp(text)?.bytes ?? [])
-  }
-
-  /** In the order of links, as text. */
-  addressesOf(nodeId: number): readonly string[] {
-    const address = nodeId === this.#nodeId ? this.#link.ownAddress : this.#link.addressOf(nodeId)
-    return address === undefined ? [] : [address]
+    return this.#link.addressesOf(nodeId).flatMap(text => parseIp(text)?.bytes ?? [])
   }
 }

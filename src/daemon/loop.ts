@@ -125,17 +125,6 @@ export class RingLoop {
     return this.#link.state === 'up'
   }
 
-  /** Own address in numbers; undefined where the interface has not been found. */
-  get ownAddress(): string | undefined {
-    const { current } = this.#link
-    return current === undefined ? undefined : ipFromBytes(current.address).text
-  }
-
-  /** The address of another node in numbers; undefined when it is unknown. */
-  addressOf(nodeId: number): string | undefined {
-    return this.#book.get(nodeId)?.address.text
-  }
-
   /** Other nodes from now on: their addresses, this node's own among them or not. Those that are no addresses are left out. */
   setMembers(members: readonly TransportMember[]): void {
     const { transport, log } = this.#options
@@ -169,6 +158,17 @@ export class RingLoop {
   /** The time that the node is told. */
   now(): number {
     return this.#clock()
+  }
+
+  /** Addresses of a node, of which udp and udpu have one, as text; none when it is unknown. */
+  addressesOf(nodeId: number): string[] {
+    const { transport } = this.#options
+    const member = this.#book.get(nodeId)
+    if (member !== undefined) return [member.address.text]
+    if (nodeId !== transport.nodeId) return []
+    const { current } = this.#link
+    if (current !== undefined) return [ipFromBytes(current.address).text]
+    return [transport.members.find(other => other.nodeId === nodeId)?.address ?? transport.bindAddress]
   }
 
   /** Listens to a further descriptor (level-triggered; `Epoll.IN` and so on). */

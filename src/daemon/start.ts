@@ -29,6 +29,7 @@ import { listFiles, resolveHost } from './host.js'
 import { absoluteLogFiles, LiveConfiguration, mapRules } from './live-configuration.js'
 import type { DaemonOptions } from './options.js'
 import { PidFile } from './pid-file.js'
+import { programPath, ServicePrograms } from './service-programs.js'
 import type { ExecutiveHandle, ExecutiveListener } from './types.js'
 import { BUILT_IN_FEATURES, COROSYNC_VERSION, packageVersion } from './version.js'
 
@@ -90,6 +91,11 @@ export async function start({
   const serviceManager = environment.NOTIFY_SOCKET ? openDatagrams(environment.NOTIFY_SOCKET) : undefined
   const recording = recordFile === undefined ? undefined : record(recordFile, configuration.nodeId, logger)
   const configFile = resolve(directory, path)
+  const programs = new ServicePrograms({
+    services: configuration.services,
+    path: programPath(environment.PATH),
+    logger,
+  })
   new Daemon({
     logger,
     configFile,
@@ -97,6 +103,7 @@ export async function start({
     stateDirectory: configuration.stateDir,
     tokenTimeoutMs: configuration.totem.tokenTimeoutMs,
     pidFile,
+    programs,
     startExecutive: listener => startExecutive(configuration, logger.filter.state, listener, recording),
     notifyReady: () => {
       serviceManager?.send('READY=1')

@@ -45,11 +45,15 @@ describe('the old two-node file', () => {
     assert.deepEqual(configuration.refusals, [])
   })
 
-  it('says once that it is old and once that pacemaker is started otherwise', () => {
+  it('says once that it is old, and nothing about pacemaker, which is started', () => {
     const messages = configured(SEED, host).warnings.map(warning => warning.message)
-    assert.equal(messages.length, 2)
+    assert.equal(messages.length, 1)
     assert.match(messages[0] ?? '', /Please migrate config file to nodelist/)
-    assert.match(messages[1] ?? '', /^service pacemaker: .* start it as its own program/)
+  })
+
+  it('says that other services have to be started otherwise', () => {
+    const { warnings } = configured(SEED.replace('name: pacemaker', 'name: openais_ckpt'), host)
+    assert.match(warnings.at(-1)?.message ?? '', /^service openais_ckpt: .* start it as its own program/)
   })
 
   it('has members without duplicates, in the order of the file, this node among them', () => {
@@ -175,7 +179,7 @@ describe('an interface section beside a nodelist', () => {
 })
 
 describe('the service directory of 1.x', () => {
-  it('is read for the warning', () => {
+  it('is read, too', () => {
     const text = file('secauth: off\ninterface {\nbindnetaddr: 10.70.0.0\nmcastaddr: 226.94.1.1\n}')
     const result = loadText('', host, {
       list: directory => (directory === 'service.d' ? ['pcmk'] : []),
