@@ -95,6 +95,7 @@ async function main(): Promise<FromExecutive> {
     host: reconfiguration,
     expectedVotes,
     readings: HOST_READINGS,
+    addressesOf: nodeId => loop.addressesOf(nodeId),
     sendFailures: () => loop.stats.continuousSendFailures,
     dumpFlightData: () => tell({ type: 'flightRecord' }),
   })
