@@ -2,6 +2,7 @@
 // 12.3, 13). In: connections and requests of programs. Out: admission, calls of the gate, rates. Must not know: how
 // bytes travel, what they mean.
 
+import { LogBudget } from '../ipc/log-budget.js'
 import { hostSocketDirectory } from '../ipc/names.js'
 import { IpcServer } from '../ipc/server.js'
 import type { Credentials, IpcConnection, IpcOwner, IpcRate } from '../ipc/types.js'
@@ -40,6 +41,7 @@ export function servePrograms(setup: IpcSetup, node: ClusterNode, loop: RingLoop
     map: node.map,
     stats: node.cmap.stats,
     log,
+    clock: () => loop.now(),
     tellTime: () => node.advance(loop.now()),
     createServer: owner => {
       const server = new IpcServer({
@@ -78,6 +80,8 @@ export interface LibraryServerOptions {
   readonly log: LogSink
   /** Called before each request: services set timers by the time that they were last told. */
   readonly tellTime: () => void
+  /** Time in ms. */
+  readonly clock: () => number
   /** Made by the caller: the server and its owner need each other. */
   readonly createServer: (owner: IpcOwner) => ProgramServer
 }
@@ -86,6 +90,7 @@ export class LibraryServer implements IpcOwner {
   readonly #options: LibraryServerOptions
   readonly #libraries = new Map<string, LibraryInterface>()
   readonly #gate: LibraryGate
+  readonly #denials: LogBudget
   readonly #server: ProgramServer
   readonly #counted: ProgramStats
   /** From the end of the first synchronisation on programs are let in. */
@@ -93,6 +98,7 @@ export class LibraryServer implements IpcOwner {
 
   constructor(options: LibraryServerOptions) {
     this.#options = options
+    this.#denials = new LogBudget((level, message) => options.log(level, 'MAIN', message))
     this.#gate = new LibraryGate(options.port)
     this.#server = options.createServer(this)
     this.#counted = new ProgramStats(options.stats, this.#server)
@@ -136,10 +142,10 @@ export class LibraryServer implements IpcOwner {
     if (!this.#libraries.has(service)) return -Errno.ENOSYS
     const { uid, gid } = program
     if (uid === 0 || gid === 0) return 0
-    const { map, log } = this.#options
+    const { map } = this.#options
     const keys = [`uidgid.uid.${uid}`, `uidgid.config.uid.${uid}`, `uidgid.gid.${gid}`, `uidgid.config.gid.${gid}`]
     if (keys.some(key => map.getNumber(key, 'u8') === 1)) return 0
-    log('error', 'MAIN', `Denied connection attempt from ${uid}:${gid}`)
+    this.#denials.write(this.#options.clock(), 'error', `Denied connection attempt from ${uid}:${gid}`)
     return -Errno.EACCES
   }
 
