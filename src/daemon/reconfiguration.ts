@@ -17,6 +17,12 @@ const LOGGING_PREFIX = 'logging.'
 const RECREATE =
   'To reconfigure an interface it must be deleted and recreated. A working interface needs to be available to corosync at all times'
 
+/**
+ * How long those that are no longer listed are still heard, in ms, while this node has something to say about it: with them
+ * cut off the ring breaks, and what waits for the token would wait for the next ring. A few rotations of a slow ring.
+ */
+const PARTING_MS = 250
+
 /** What is asked of the main thread. */
 export interface MainThread {
   /** The configuration file; the answer goes to `CfgService.configurationRead`. */
@@ -48,6 +54,8 @@ export class Reconfiguration implements CfgHost, LoopWorker {
   #node: ClusterNode | undefined
   /** Every configured node; the address on the first link. */
   #members: ReadonlyMap<number, string>
+  /** Those that are not in it are to be cut off; undefined while nobody is. */
+  #parting: { readonly members: readonly TransportMember[]; readonly until: number } | undefined
   #loggingTold: string
   #loggingChanged = false
 
@@ -107,16 +115,38 @@ export class Reconfiguration implements CfgHost, LoopWorker {
     // Without a list membership is open: nodes are learned as they join.
     if (members.length === 0) return
     log('info', 'TOTEM', 'Configuring link 0')
-    loop.setMembers(members)
+    const before = this.#members
     this.#members = new Map(members.map(member => [member.nodeId, member.address]))
+    const leaving = [...before].filter(([nodeId]) => !this.#members.has(nodeId))
+    loop.setMembers([...members, ...leaving.map(([nodeId, address]) => ({ nodeId, address }))])
+    if (leaving.length > 0) this.#parting = { members, until: loop.now() + PARTING_MS }
+    else this.#parting = undefined
   }
 
   /** udp and udpu have no keys of packets. */
   activateCrypto(): void {}
   cleanUpCrypto(): void {}
 
-  /** Tells of log settings once per turn, however many keys a program writes. */
-  work(): boolean {
+  work(now: number): boolean {
+    const parted = this.#part(now)
+    return this.#tellLogging() || parted
+  }
+
+  nextDeadline(): number {
+    if (this.#loggingChanged) return Number.NEGATIVE_INFINITY
+    return this.#parting?.until ?? Number.POSITIVE_INFINITY
+  }
+
+  #part(now: number): boolean {
+    const parting = this.#parting
+    if (parting === undefined || (now < parting.until && !this.#attached.executive.sent)) return false
+    this.#parting = undefined
+    this.#options.loop.setMembers(parting.members)
+    return true
+  }
+
+  /** Once per turn, however many keys a program writes. */
+  #tellLogging(): boolean {
     if (!this.#loggingChanged) return false
     this.#loggingChanged = false
     const entries = this.#logging()
@@ -125,10 +155,6 @@ export class Reconfiguration implements CfgHost, LoopWorker {
     this.#loggingTold = told
     this.#options.main.loggingChanged(entries)
     return true
-  }
-
-  nextDeadline(): number {
-    return this.#loggingChanged ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
   }
 
   /** The map is being changed as a whole: nothing is taken from it before that is done. */

@@ -87,8 +87,13 @@ export class Executive implements TotemUpper {
 
   /** Whether everything handed over has left, and what services said at their exit has been delivered here. */
   get drained(): boolean {
+    return this.sent && this.table.exited()
+  }
+
+  /** Whether everything handed over has left. */
+  get sent(): boolean {
     const waiting = this.#queue.queueSize - QUEUE_SPARE - this.#queue.available()
-    return waiting <= 0 && !this.groups.packing && this.#outbox.heldMessages === 0 && this.table.exited()
+    return waiting <= 0 && !this.groups.packing && this.#outbox.heldMessages === 0
   }
 
   tokenReceived(): void {

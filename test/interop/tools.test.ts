@@ -347,7 +347,7 @@ const RELOAD: Setup = {
           const lines = block.stdout.split('\n')
           // The third reload is the one of a file that cannot be read: begun, and ended.
           const third = lines.findIndex(
-            (line, i) => lines.slice(0, i).filter(other => other.endsWith(`${FLAG} = 1`)).length === 2 && line !== '',
+            (line, i) => lines.slice(0, i).filter(other => other.endsWith(`${FLAG} = 1`)).length === 3 && line !== '',
           )
           lines.splice(third - 1, 0, `modify> ${FLAG} = 1`, `modify> ${FLAG} = 0`)
           return { stdout: lines.join('\n') }
