@@ -58,6 +58,8 @@ export function createDgramLink(
     random: Math.random,
     observer,
     map: liveMap(setup.map),
+    addressesOf: nodeId =>
+      setup.transport.members.filter(member => member.nodeId === nodeId).map(member => member.address),
   })
 
   const leave = async (): Promise<void> => {

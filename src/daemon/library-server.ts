@@ -15,6 +15,7 @@ import { type GatePort, LibraryGate } from '../services/gate.js'
 import type { LibraryInterface } from '../services/library.js'
 import type { Service } from '../services/types.js'
 import { Errno } from '../sys/errno.js'
+import { serviceShortName } from '../wire/service.js'
 import type { IpcSetup } from './executive-setup.js'
 import { ExitCode } from './exit-codes.js'
 import type { RingLoop } from './loop.js'
@@ -103,7 +104,12 @@ export class LibraryServer implements IpcOwner {
     this.#server = options.createServer(this)
     this.#counted = new ProgramStats(options.stats, this.#server)
     for (const { id, library } of options.services) {
-      if (library === undefined) continue
+      const label = `${serviceShortName(id)} [${id}]`
+      if (library === undefined) {
+        options.log('debug', 'MAIN', `NOT Initializing IPC on ${label}`)
+        continue
+      }
+      options.log('debug', 'MAIN', `Initializing IPC on ${label}`)
       this.#libraries.set(library.name, library)
       try {
         this.#server.open(library.name, id)

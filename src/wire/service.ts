@@ -18,6 +18,13 @@ export const ServiceId = {
 } as const
 export type ServiceName = keyof typeof ServiceId
 
+const SHORT_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(ServiceId).map(([name, id]) => [id, name]))
+
+/** Name in keys and in some log lines; the number itself where there is none. */
+export function serviceShortName(id: number): string {
+  return SHORT_NAMES.get(id) ?? String(id)
+}
+
 /** Names for logs and tools, by id. */
 export const SERVICE_DISPLAY_NAMES: Readonly<Record<ServiceName, string>> = {
   cmap: 'corosync configuration map access',

@@ -48,6 +48,8 @@ const NOTHING = new Uint8Array(0)
 interface Iterator {
   readonly prefix: string
   after: string | undefined
+  /** It has been at the end, and stays there whatever comes. */
+  ended: boolean
 }
 
 interface Tracking {
@@ -173,7 +175,7 @@ export class CmapLibrary implements LibraryInterface {
     }
     const handle = ++this.#handles
     const prefix = hasNoCmapKey(buf, off) ? '' : readCmapKey(buf, off)
-    session.iterators.set(handle, { prefix, after: undefined })
+    session.iterators.set(handle, { prefix, after: undefined, ended: false })
     this.#respondHandle(client, CmapRequest.iterInit, handle)
   }
 
@@ -183,20 +185,16 @@ export class CmapLibrary implements LibraryInterface {
       this.#respond(client, CmapRequest.iterNext, CsError.BAD_HANDLE)
       return
     }
-    for (;;) {
-      const key = session.map.nextKey(iterator.prefix, iterator.after)
-      if (key === undefined) {
-        this.#respond(client, CmapRequest.iterNext, CsError.NO_SECTIONS)
-        return
-      }
-      iterator.after = key
-      const value = session.map.get(key)
-      // One that has gone while the map was looked at.
-      if (value === undefined) continue
-      const length = writeCmapIterNextAnswer(this.#answer, 0, CsError.OK, key, typeNumber(value), valueLength(value))
-      client.respond(this.#answer, 0, length)
+    const key = iterator.ended ? undefined : session.map.nextKey(iterator.prefix, iterator.after)
+    const value = key === undefined ? undefined : session.map.get(key)
+    if (key === undefined || value === undefined) {
+      iterator.ended = true
+      this.#respond(client, CmapRequest.iterNext, CsError.NO_SECTIONS)
       return
     }
+    iterator.after = key
+    const length = writeCmapIterNextAnswer(this.#answer, 0, CsError.OK, key, typeNumber(value), valueLength(value))
+    client.respond(this.#answer, 0, length)
   }
 
   #trackAdd(client: Client, session: Session, buf: Uint8Array, off: number): void {

@@ -69,6 +69,11 @@ export class LiveMap {
     return this.#computed.get(key)?.read() ?? stored
   }
 
+  /** Keys that there are. */
+  get size(): number {
+    return this.#values.size
+  }
+
   has(key: string): boolean {
     return this.#values.has(key)
   }

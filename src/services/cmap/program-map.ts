@@ -19,6 +19,12 @@ export interface ProgramMap {
   untrack(tracker: MapTracker): void
 }
 
+/**
+ * Keys that the map may have before programs can add no more. A cluster of a hundred nodes has a thousand; with the longest values
+ * there are, this many take 256 MiB.
+ */
+export const PROGRAM_KEYS_MAX = 16_384
+
 /** The configuration map with its read-only keys. */
 export class ProgramLiveMap implements ProgramMap {
   readonly #map: LiveMap
@@ -37,7 +43,9 @@ export class ProgramLiveMap implements ProgramMap {
 
   set(key: string, value: MapValue | undefined): CsErrorCode {
     if (this.#map.isReadOnly(key)) return CsError.ACCESS
-    return value === undefined ? CsError.INVALID_PARAM : this.#map.set(key, value)
+    if (value === undefined) return CsError.INVALID_PARAM
+    if (this.#map.size >= PROGRAM_KEYS_MAX && !this.#map.has(key)) return CsError.NO_MEMORY
+    return this.#map.set(key, value)
   }
 
   delete(key: string): CsErrorCode {

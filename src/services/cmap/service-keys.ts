@@ -2,15 +2,13 @@
 // (spec: services 7.5). Counters are read when somebody asks.
 
 import type { MapValue } from '../../config/map.js'
-import { ServiceId } from '../../wire/service.js'
+import { serviceShortName } from '../../wire/service.js'
 import type { ServiceCounters } from '../table.js'
 import type { LiveMap } from './live-map.js'
 
-const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(ServiceId).map(([name, id]) => [id, name]))
-
 export function publishServices(map: LiveMap, services: readonly ServiceCounters[]): void {
   for (const { service, sent, received } of services) {
-    const name = NAMES.get(service.id) ?? String(service.id)
+    const name = serviceShortName(service.id)
     const internal = `internal_configuration.service.${service.id}.`
     map.set(`${internal}name`, { type: 'str', value: `corosync_${name}` })
     map.set(`${internal}ver`, { type: 'u32', value: 0 })

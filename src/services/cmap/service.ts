@@ -57,7 +57,7 @@ export class CmapService implements Service {
     const { port, map } = options
     this.#port = port
     this.#map = map
-    this.#members = new MemberKeys(map, options.addressesOf)
+    this.#members = new MemberKeys(map, options.log, options.addressesOf)
     this.library = new CmapLibrary({ live: new ProgramLiveMap(map), stats: this.stats })
     this.handlers = [
       {

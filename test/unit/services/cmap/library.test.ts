@@ -4,7 +4,7 @@ import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { CMAP_GET_ROOM_MAX, CMAP_HANDLES_MAX, CmapLibrary } from '../../../../src/services/cmap/library.js'
 import { LiveMap } from '../../../../src/services/cmap/live-map.js'
-import { ProgramLiveMap } from '../../../../src/services/cmap/program-map.js'
+import { PROGRAM_KEYS_MAX, ProgramLiveMap } from '../../../../src/services/cmap/program-map.js'
 import { CsError } from '../../../../src/services/errors.js'
 import { ascii, CmapClient, TRACK, TYPE, u32 } from '../../../support/cmap-client.js'
 
@@ -144,6 +144,18 @@ describe('a key', () => {
   })
 })
 
+describe('keys of programs', () => {
+  it('are many at most; others can still be changed', () => {
+    for (let i = 0; i < PROGRAM_KEYS_MAX; i++) map.set(`a.${i}`, { type: 'u8', value: 1 })
+    assert.equal(program.set('b.new', TYPE.u8, Uint8Array.of(1)), CsError.NO_MEMORY)
+    assert.equal(program.set('a.0', TYPE.u8, Uint8Array.of(2)), OK)
+    assert.equal(map.set('runtime.new', { type: 'u8', value: 1 }), OK, 'the engine has room')
+    assert.equal(program.delete('a.0'), OK)
+    assert.equal(program.delete('a.1'), OK)
+    assert.equal(program.set('b.new', TYPE.u8, Uint8Array.of(1)), OK)
+  })
+})
+
 describe('reading a value', () => {
   it('without room gives type and length, with too little room nothing', () => {
     program.set('a.b', TYPE.u32, u32(7))
@@ -222,6 +234,8 @@ describe('an iteration', () => {
     program.delete('m.b')
     fill('m.aa', 'm.d')
     assert.deepEqual(program.rest(handle), ['m.aa', 'm.c', 'm.d'])
+    fill('m.e')
+    assert.equal(program.iterNext(handle), NO_SECTIONS, 'it has been at the end')
   })
 
   it('of nothing begins well and ends at once', () => {
