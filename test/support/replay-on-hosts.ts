@@ -124,11 +124,11 @@ export class HostReplay {
       await client.kill()
       return
     }
-    await client.ask(action)
+    const [result = ''] = await client.ask(action)
     // The daemon sees the end of the connection later, and nobody may be there who could say when.
     if (action === 'finalize') await pause(QUIET_MS)
     const leave = /^leave (\S+)$/.exec(action)
-    if (leave !== null && this.#kindOf(name) === 'ours') this.#left.set(name, leave[1]!)
+    if (leave !== null && result.endsWith('rc=1') && this.#kindOf(name) === 'ours') this.#left.set(name, leave[1]!)
   }
 
   #kindOf(name: string): string {

@@ -1,7 +1,6 @@
 // Daemons that serve programs, on hosts of a testbed: C daemons, ours, or some of both, each with the same configuration. For
 // tests that look at a daemon only through programs and its log.
 
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Client, type Library } from './clients.js'
 import {
@@ -17,7 +16,6 @@ import {
 export type DaemonKind = 'c' | 'ours'
 
 const DAEMON = fileURLToPath(new URL('../../../bin/corosync', import.meta.url))
-const SERVER = fileURLToPath(new URL('../../src/ipc/server.js', import.meta.url))
 
 /** Longest time until daemons agree about their ring, with short timers or not. */
 const SETTLE_MS = 30_000
@@ -33,7 +31,7 @@ export const SERVICE_TIMERS = '  token: 1000\n  token_coefficient: 0\n  consensu
  */
 export function daemonRings(...rings: readonly (readonly DaemonKind[])[]): readonly (readonly DaemonKind[])[] {
   const allC = (kinds: readonly DaemonKind[]) => kinds.every(kind => kind === 'c')
-  if (process.env.INTEROP_OURS === 'c' || !existsSync(SERVER)) return rings.filter(allC)
+  if (process.env.INTEROP_OURS === 'c') return rings.filter(allC)
   if (process.env.INTEROP_OURS === 'ours') return rings.filter(kinds => !allC(kinds))
   return rings
 }

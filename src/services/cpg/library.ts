@@ -52,6 +52,8 @@ import {
 } from './types.js'
 
 const NOTHING = new Uint8Array(0)
+const NO_GROUP = new Uint8Array()
+
 /** Iterations that one program may have open; libraries close theirs. */
 export const ITERATIONS_MAX = 1024
 
@@ -259,12 +261,14 @@ export class CpgLibrary implements LibraryInterface {
   }
 
   #openIteration(client: Client, name: Uint8Array | undefined, type: number): CsErrorCode {
-    if (name === undefined) return CsError.NAME_TOO_LONG
     if (!isIterationType(type)) return CsError.INVALID_PARAM
+    // The library sends whatever was in its memory where no group was given.
+    const group = type === CpgIteration.ONE_GROUP ? name : NO_GROUP
+    if (group === undefined) return CsError.NAME_TOO_LONG
     let open = 0
     for (const iteration of this.#iterations.values()) if (iteration.owner === client) open++
     if (open >= ITERATIONS_MAX) return CsError.NO_RESOURCES
-    this.#iterations.set(++this.#lastIteration, { owner: client, entries: this.#service.iterate(type, name), next: 0 })
+    this.#iterations.set(++this.#lastIteration, { owner: client, entries: this.#service.iterate(type, group), next: 0 })
     return CsError.OK
   }
 

@@ -210,6 +210,19 @@ describe('questions of programs', () => {
     assert.equal(errorOf(program.request(5, 160, view => view.setUint32(152, 4, true))), CsError.INVALID_PARAM)
   })
 
+  it('by iteration over all, whatever stands where a group would', () => {
+    const program = new World(1).program(1, 10)
+    const open = (type: number) =>
+      program.request(5, 160, view => {
+        // The length of the name, as the library leaves it.
+        view.setUint32(16, 0xdeadbeef, true)
+        view.setUint32(152, type, true)
+      })
+    assert.equal(errorOf(open(1)), CsError.OK)
+    assert.equal(errorOf(open(2)), CsError.NAME_TOO_LONG)
+    assert.equal(errorOf(open(3)), CsError.OK)
+  })
+
   it('by so many iterations and not more; those of a program that has gone are closed', () => {
     const world = new World(1)
     const program = world.program(1, 10)
