@@ -1183,7 +1183,7 @@ export class SingleRing {
     if (this.#state === 'operational') {
       if (!this.#whole) return
       const { systemFrom, targetNodeId } = message
-      const whom = targetNodeId === 0 ? undefined : this.#wire.processorOf(targetNodeId)
+      const whom = targetNodeId === 0 ? undefined : this.#wire.processorOfNode(targetNodeId)
       const asked = whom !== undefined && this.#absent.isAsked(systemFrom, whom, this.#self, this.#members, this.#now)
       if (!asked && !this.#absent.admits(systemFrom, this.#members, this.#now)) return
       if (this.#addToProc(message.systemFrom)) this.#enterGather('mergeInOperational')
