@@ -14,13 +14,16 @@ export interface LinkView {
   addressesOf(nodeId: number): readonly string[]
 }
 
+/** What this needs of the ring. */
+export type RingView = Pick<SingleRing, 'members' | 'frameRoom'>
+
 export class PlainLinkStatus implements LinkStatusSource {
   readonly #nodeId: number
   readonly #link: LinkView
-  readonly #ring: () => Pick<SingleRing, 'members' | 'frameRoom'>
+  readonly #ring: () => RingView
 
   /** `ring` is asked for when it is needed: it may not have been made yet. */
-  constructor(nodeId: number, link: LinkView, ring: () => Pick<SingleRing, 'members' | 'frameRoom'>) {
+  constructor(nodeId: number, link: LinkView, ring: () => RingView) {
     this.#nodeId = nodeId
     this.#link = link
     this.#ring = ring

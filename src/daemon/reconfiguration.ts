@@ -5,12 +5,12 @@
 import { type TuningFacts, tune } from '../config/tuning.js'
 import type { LogSink } from '../log/types.js'
 import type { TransportMember } from '../net/transport.js'
-import type { ClusterNode } from '../node/node.js'
 import { RELOAD_TOTEM_KEY } from '../services/cfg/reload.js'
 import type { CfgHost, ConfiguredNode, MapEntry, ValidConfiguration } from '../services/cfg/types.js'
 import type { LiveMap } from '../services/cmap/live-map.js'
-import { PlainLinkStatus } from './link-status.js'
-import type { LoopWorker, RingLoop } from './loop.js'
+import type { TotemParameters } from '../totem/parameters.js'
+import { type LinkView, PlainLinkStatus, type RingView } from './link-status.js'
+import type { LoopWorker } from './loop.js'
 
 const TOTEM_PREFIX = 'totem.'
 const LOGGING_PREFIX = 'logging.'
@@ -37,10 +37,24 @@ export interface MainThread {
   killed(reason: string): void
 }
 
+/** What this needs of the loop. */
+export interface ReconfiguredLoop extends LinkView {
+  now(): number
+  setMembers(members: readonly TransportMember[]): void
+  tune(blockUnlistedIps: boolean, downcheckMs: number): void
+}
+
+/** What this needs of the node. */
+export interface ReconfiguredNode {
+  readonly ring: RingView
+  readonly executive: { readonly sent: boolean }
+  setTotemParameters(now: number, parameters: TotemParameters): void
+}
+
 export interface ReconfigurationOptions {
   readonly nodeId: number
   readonly map: LiveMap
-  readonly loop: RingLoop
+  readonly loop: ReconfiguredLoop
   readonly log: LogSink
   readonly facts: TuningFacts
   /** Every configured node at the start. */
@@ -51,7 +65,7 @@ export interface ReconfigurationOptions {
 export class Reconfiguration implements CfgHost, LoopWorker {
   readonly links: PlainLinkStatus
   readonly #options: ReconfigurationOptions
-  #node: ClusterNode | undefined
+  #node: ReconfiguredNode | undefined
   /** Every configured node; the address on the first link. */
   #members: ReadonlyMap<number, string>
   /** Those that are not in it are to be cut off; undefined while nobody is. */
@@ -74,7 +88,7 @@ export class Reconfiguration implements CfgHost, LoopWorker {
   }
 
   /** The node, once it is made. */
-  attach(node: ClusterNode): void {
+  attach(node: ReconfiguredNode): void {
     this.#node = node
   }
 
@@ -188,7 +202,7 @@ export class Reconfiguration implements CfgHost, LoopWorker {
     })
   }
 
-  get #attached(): ClusterNode {
+  get #attached(): ReconfiguredNode {
     if (this.#node === undefined) throw new Error('no node attached')
     return this.#node
   }

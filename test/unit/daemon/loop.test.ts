@@ -91,6 +91,64 @@ for (const offload of [true, false]) {
   })
 }
 
+describe('members that change', () => {
+  const hello = numbered(1, 40)
+
+  it('are sent to and heard from the moment they are known, and no longer than that', async () => {
+    const { nodes, loops } = await threeLoops(true)
+    const [first, second, third] = loops
+    const heard = nodes.map(node => {
+      const from: string[] = []
+      node.onReceive = (_buf, _off, _len, source) => from.push(source)
+      return from
+    })
+    const everybodyTurns = () => {
+      for (let i = 0; i < 3; i++) for (const loop of loops) loop.turn(10)
+    }
+    const address = (nodeId: number) => ({ nodeId, address: `127.0.0.${nodeId}` })
+    first!.setMembers([address(1), address(2)])
+    assert.deepEqual(
+      [2, 3].map(nodeId => first!.addressesOf(nodeId)),
+      [['127.0.0.2'], []],
+    )
+    first!.output.multicast(hello, 0, hello.length)
+    third!.output.multicast(hello, 0, hello.length)
+    first!.output.unicast(3, hello, 0, hello.length)
+    everybodyTurns()
+    assert.deepEqual(heard, [[], ['127.0.0.1', '127.0.0.3'], []])
+    assert.ok(first!.stats.rejectedSource > 0)
+    first!.setMembers([address(1), address(2), address(3)])
+    second!.output.multicast(hello, 0, hello.length)
+    first!.output.multicast(hello, 0, hello.length)
+    third!.output.multicast(hello, 0, hello.length)
+    everybodyTurns()
+    assert.deepEqual(heard[0]?.sort(), ['127.0.0.2', '127.0.0.3'])
+    assert.deepEqual(heard[2]?.sort(), ['127.0.0.1', '127.0.0.2'])
+  })
+
+  it('that are dropped still get what was queued for them', async () => {
+    const { nodes, loops } = await threeLoops(true)
+    let received = 0
+    nodes[2]!.onReceive = () => received++
+    loops[0]!.output.multicast(hello, 0, hello.length)
+    loops[0]!.setMembers([{ nodeId: 2, address: '127.0.0.2' }])
+    loops[2]!.turn(100)
+    assert.equal(received, 1)
+  })
+
+  it('need not be listed where unlisted addresses are not blocked', async () => {
+    const { nodes, loops } = await threeLoops(true)
+    let received = 0
+    nodes[0]!.onReceive = () => received++
+    loops[0]!.setMembers([])
+    loops[0]!.tune(false, 1000)
+    loops[1]!.output.multicast(hello, 0, hello.length)
+    loops[1]!.turn(0)
+    loops[0]!.turn(100)
+    assert.equal(received, 1)
+  })
+})
+
 describe('segmented sends', () => {
   it('carry a burst in one system call per destination, and arrive in few', async () => {
     const { loops, nodes } = await threeLoops(true)
