@@ -21,12 +21,14 @@ import type { HostServices, SimNode, SimNodeConfig } from '../sim-node.js'
 import { answerOf } from './answers.js'
 import { configMap, reload } from './config-map.js'
 import { randomReload, randomRequest } from './generate.js'
-import { type ClusterConfig, showAnswer } from './history.js'
+import { type ClusterConfig, type Request, showAnswer } from './history.js'
 import { type Message, ModelNode } from './model-node.js'
 import { Program } from './program.js'
 
 /** Mean time between two things that the program does. */
 const MEAN_PAUSE_MS = 700
+/** So that programs soon notice that they are to end. */
+const PAUSE_MAX_MS = 1000
 /** Share of them that is another configuration. */
 const RELOADS = 0.05
 
@@ -130,9 +132,10 @@ export class WatchedNode implements SimNode {
   expire(now: number): void {
     this.#now = now
     if (now >= this.#askAt) {
-      this.#askAt = now + this.#options.prng.exponential(MEAN_PAUSE_MS)
+      const pause = this.#options.prng.exponential(MEAN_PAUSE_MS)
+      this.#askAt = now + Math.min(pause, PAUSE_MAX_MS)
       // Programs are let in when the node has agreed with others for the first time.
-      if (this.#synchronised && this.#options.asks()) this.#act()
+      if (this.#synchronised) this.#act()
     }
     this.#node.expire(now)
   }
@@ -160,6 +163,11 @@ export class WatchedNode implements SimNode {
     const { prng, counts } = this.#options
     const node = this.#node
     node.advance(this.#now)
+    if (!this.#options.asks()) {
+      // Who goes takes his device along: a ring that nobody wants anything of is idle.
+      if (this.#service.device.registered) this.#ask({ ask: 'unregister', node: node.nodeId })
+      return
+    }
     if (prng.chance(RELOADS)) {
       this.#config = randomReload(prng, this.#config)
       this.#both(
@@ -169,12 +177,15 @@ export class WatchedNode implements SimNode {
       )
       return
     }
-    const request = randomRequest(prng, this.#config, node.nodeId)
     counts.requests++
+    this.#ask(randomRequest(prng, this.#config, node.nodeId))
+  }
+
+  #ask(request: Request): void {
     this.#both(
       `ask ${JSON.stringify(request)}`,
       () => this.#model.results.push(this.#model.ask(request, this.#now)),
-      () => this.#program.ask(request, node.map),
+      () => this.#program.ask(request, this.#node.map),
     )
   }
 
