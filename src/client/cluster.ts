@@ -2,11 +2,12 @@
 // the end. In: what the executive reports through its link. Out: groups, ring changes.
 
 import { EventEmitter } from 'node:events'
+import { CsError } from '../services/errors.js'
 import type { RingIdentity } from '../totem/types.js'
-import { AlreadyJoinedError, ClosedError } from './errors.js'
-import type { RingEvent } from './events.js'
+import { AlreadyJoinedError, ClosedError, ClusterError } from './errors.js'
+import type { GroupMember, Member, RingEvent } from './events.js'
 import { Group, type JoinOptions } from './group.js'
-import type { EngineLink, EngineListener } from './link.js'
+import type { EngineLink, EngineListener, MemberDirectory } from './link.js'
 
 export interface ClusterEvents {
   /** The nodes that can reach each other have changed. */
@@ -19,6 +20,12 @@ export interface ClusterEvents {
 export interface ProcessGroups {
   /** Joins a group; resolves when all members have seen it. Rejects with AlreadyJoinedError when this process is in it. */
   join(name: string, options?: JoinOptions): Promise<Group>
+  /** Names of all groups that have a member anywhere. */
+  groups(): Promise<readonly string[]>
+  /** Everyone in a group, on whichever node; whether or not this process is. */
+  members(name: string): Promise<readonly Member[]>
+  /** All members of all groups. */
+  processes(): Promise<readonly GroupMember[]>
 }
 
 export class Cluster extends EventEmitter<ClusterEvents> {
@@ -32,7 +39,12 @@ export class Cluster extends EventEmitter<ClusterEvents> {
   /** Made by `startNode`. `attach` gives the link the listener that the cluster is. */
   constructor(attach: (listener: EngineListener) => EngineLink) {
     super()
-    this.cpg = { join: (name, options = {}) => this.#join(name, options) }
+    this.cpg = {
+      join: (name, options = {}) => this.#join(name, options),
+      groups: () => this.#directory().groups(),
+      members: name => this.#directory().members(name),
+      processes: () => this.#directory().processes(),
+    }
     this.#link = attach({
       rung: () => this.#rung(),
       ringChanged: (ring, members) => this.#ringChanged(ring, members),
@@ -89,6 +101,11 @@ export class Cluster extends EventEmitter<ClusterEvents> {
       throw error
     }
     return group
+  }
+
+  #directory(): MemberDirectory {
+    if (this.#link.directory !== undefined) return this.#link.directory
+    throw new ClusterError(CsError.NOT_SUPPORTED, 'a node inside the program does not list groups')
   }
 
   #rung(): void {

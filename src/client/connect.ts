@@ -2,15 +2,15 @@
 // handle as an embedded node gives it, and the daemon's services.
 
 import { hostSocketDirectory } from '../ipc/names.js'
-import { CsError } from '../services/errors.js'
-import { CfgRequest, cfgRequest, readCfgWord } from '../wire/cfg-ipc.js'
+import { ClusterConfiguration } from './cfg.js'
 import { Cluster } from './cluster.js'
 import { ConfigurationMap } from './cmap.js'
 import { DaemonLink, type RingWatch } from './daemon-link.js'
-import { ClosedError, ClusterError, ConnectionLostError, callError } from './errors.js'
+import { ClosedError, ClusterError, ConnectionLostError } from './errors.js'
 import type { EngineLink, EngineListener } from './link.js'
 import { Quorum } from './quorum.js'
-import { type DaemonOptions, ServiceLink } from './service-link.js'
+import type { DaemonOptions } from './service-link.js'
+import { VoteQuorum } from './votequorum.js'
 
 export interface ConnectOptions {
   /** Put before the names of the daemon's sockets; by default what COROSYNC_IPC_PREFIX says, or nothing. */
@@ -35,14 +35,18 @@ export class DaemonCluster extends Cluster {
   readonly cmap: ConfigurationMap
   /** Its map of statistics. */
   readonly stats: ConfigurationMap
+  readonly cfg: ClusterConfiguration
   readonly quorum: Quorum
+  readonly votequorum: VoteQuorum
 
   /** Made by `connect`. */
   constructor(options: DaemonOptions, attach: (listener: EngineListener) => EngineLink) {
     super(attach)
     this.cmap = new ConfigurationMap('default', options)
     this.stats = new ConfigurationMap('stats', options)
+    this.cfg = new ClusterConfiguration(options)
     this.quorum = new Quorum(options)
+    this.votequorum = new VoteQuorum(options)
     this.once('end', error => this.#closeServices(error))
   }
 
@@ -54,7 +58,7 @@ export class DaemonCluster extends Cluster {
 
   #closeServices(error: Error | undefined): void {
     const reason = error === undefined || error instanceof ClusterError ? error : new ConnectionLostError(error.message)
-    for (const service of [this.cmap, this.stats, this.quorum]) service.close(reason)
+    for (const service of [this.cmap, this.stats, this.cfg, this.quorum, this.votequorum]) service.close(reason)
   }
 }
 
@@ -85,14 +89,11 @@ function daemonOptions({ prefix, sockets, timeoutMs = TIMEOUT_MS }: ConnectOptio
 }
 
 async function localNodeId(options: DaemonOptions): Promise<number> {
-  const link = new ServiceLink('cfg', options)
+  const cfg = new ClusterConfiguration(options)
   try {
-    const answer = await link.call('asking for the node id', cfgRequest(CfgRequest.localGet))
-    const nodeId = readCfgWord(answer, 0, answer.length)
-    if (nodeId === undefined) throw callError(CsError.MESSAGE_ERROR, 'asking for the node id')
-    return nodeId
+    return await cfg.localNodeId()
   } finally {
-    link.close()
+    cfg.close()
   }
 }
 

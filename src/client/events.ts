@@ -8,6 +8,11 @@ export interface Member {
   readonly pid: number
 }
 
+/** A process and a group that it is in. */
+export interface GroupMember extends Member {
+  readonly group: string
+}
+
 /**
  * Why a member came or went: it asked to (`join`, `leave`), its process ended without leaving (`procdown`), its node was
  * lost (`nodedown`), or a partition that it was in was merged with this one (`nodeup`).

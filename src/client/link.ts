@@ -2,6 +2,7 @@
 // node:dgram, or in a daemon of this host.
 
 import type { RingIdentity } from '../totem/types.js'
+import type { GroupMember, Member } from './events.js'
 import type { MemberChannel } from './member-channel.js'
 
 export interface EngineListener {
@@ -13,10 +14,19 @@ export interface EngineListener {
   ended(error: Error | undefined): void
 }
 
+/** Who is in which group. */
+export interface MemberDirectory {
+  groups(): Promise<readonly string[]>
+  members(group: string): Promise<readonly Member[]>
+  processes(): Promise<readonly GroupMember[]>
+}
+
 export interface EngineLink {
   readonly nodeId: number
   /** Node ids of the configuration, this one included. */
   readonly configuredNodeIds: readonly number[]
+  /** Undefined where there is none. */
+  readonly directory?: MemberDirectory
   /** A channel for a new member that is about to join. */
   open(): MemberChannel
   /** The program is done: a node of its own leaves the ring in order and ends. */

@@ -3,7 +3,7 @@
 // Must not know: how votes are counted. Names of devices are fields of 255 bytes, so that what follows them is not
 // aligned; what stands behind their end is whatever was in the program's memory.
 
-import { readS32, readU32, writeU32, writeU64 } from './cursor.js'
+import { readS32, readU32, readU64, writeU32, writeU64 } from './cursor.js'
 import { PROCESSOR_COUNT_MAX } from './generation.js'
 import { RESPONSE_HEADER_LENGTH, SERVICE_HEADER_LENGTH, writeResponseHeader, writeServiceHeader } from './service.js'
 import { QDEVICE_NAME_FIELD, readQdeviceName, writeQdeviceName } from './votequorum.js'
@@ -282,4 +282,57 @@ export function writeVotequorumRequest(request: number, fields: VotequorumReques
       break
   }
   return buf
+}
+
+/** What GETINFO answers; undefined when malformed. */
+export function readVotequorumInfo(buf: Uint8Array): VotequorumInfo | undefined {
+  if (buf.length < VOTEQUORUM_INFO_LENGTH) return undefined
+  const field = (index: number): number => readU32(buf, INFO_FIELDS + index * 4, LITTLE)
+  return {
+    nodeId: field(0),
+    state: field(1),
+    votes: field(2),
+    expectedVotes: field(3),
+    highestExpected: field(4),
+    totalVotes: field(5),
+    quorum: field(6),
+    flags: field(7),
+    qdeviceVotes: field(8),
+    qdeviceName: readQdeviceName(buf, INFO_NAME),
+  }
+}
+
+export interface VotequorumQuorumEvent {
+  readonly quorate: boolean
+  readonly nodes: readonly { readonly nodeId: number; readonly state: number }[]
+}
+
+/** Events as a program reads them; undefined when malformed. The context is left out. */
+export function readVotequorumQuorum(buf: Uint8Array, off: number, len: number): VotequorumQuorumEvent | undefined {
+  if (len < QUORUM_NODES) return undefined
+  const count = readU32(buf, off + QUORUM_COUNT, LITTLE)
+  if (count * QUORUM_NODE_LENGTH > len - QUORUM_NODES) return undefined
+  const nodes = Array.from({ length: count }, (_, i) => {
+    const at = off + QUORUM_NODES + i * QUORUM_NODE_LENGTH
+    return { nodeId: readU32(buf, at, LITTLE), state: readU32(buf, at + 4, LITTLE) }
+  })
+  return { quorate: readU32(buf, off + QUORUM_QUORATE, LITTLE) !== 0, nodes }
+}
+
+export function readVotequorumExpected(buf: Uint8Array, off: number, len: number): number | undefined {
+  return len < EXPECTED_LENGTH ? undefined : readU32(buf, off + EXPECTED_VALUE, LITTLE)
+}
+
+export interface VotequorumNodeListEvent {
+  readonly ring: { readonly nodeId: number; readonly seq: number }
+  readonly members: readonly number[]
+}
+
+export function readVotequorumNodeList(buf: Uint8Array, off: number, len: number): VotequorumNodeListEvent | undefined {
+  if (len < LIST_IDS) return undefined
+  const count = readU32(buf, off + LIST_COUNT, LITTLE)
+  if (count * ID_LENGTH > len - LIST_IDS) return undefined
+  const members = Array.from({ length: count }, (_, i) => readU32(buf, off + LIST_IDS + i * ID_LENGTH, LITTLE))
+  const ring = { nodeId: readU32(buf, off + LIST_RING, LITTLE), seq: readU64(buf, off + LIST_SEQ, LITTLE) }
+  return { ring, members }
 }

@@ -1,10 +1,11 @@
 // The library as a client of a daemon: every scenario of test/support/client-scenarios.ts against a real C daemon.
 
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SHORT_TIMERS } from '../support/combination.js'
-import { type Host, type HostProcess, interopSkip, Testbed, until } from '../support/testbed.js'
+import { type Host, type HostProcess, interopSkip, type RingConfig, Testbed, until } from '../support/testbed.js'
 
 const PROGRAM = fileURLToPath(new URL('../support/client-scenarios.js', import.meta.url))
 const SCENARIO_MS = 60_000
@@ -34,63 +35,118 @@ function says(program: HostProcess, line: string): Promise<true> {
   )
 }
 
-describe('the library as a client of the C daemon', { skip: interopSkip() }, () => {
-  let testbed: Testbed
+/** Daemons that programs may find; each has to do all of this. */
+const DAEMONS: Readonly<Record<string, readonly string[]>> = {
+  'the C daemon': ['corosync'],
+  'our daemon': [process.execPath, fileURLToPath(new URL('../../../bin/corosync', import.meta.url))],
+}
 
-  before(async () => {
-    testbed = await Testbed.create({ hosts: 3 })
-    testbed.configure({ transport: 'udpu', totem: SHORT_TIMERS })
-    for (const host of testbed.hosts) host.start()
-    for (const host of testbed.hosts) {
-      await until('a ring of three', FORM_MS, async () => ((await host.joinedNodes()).length === 3 ? true : undefined))
-    }
+async function cluster(count: number, daemon: readonly string[], config: Partial<RingConfig> = {}): Promise<Testbed> {
+  const testbed = await Testbed.create({ hosts: count })
+  try {
+    testbed.configure({ transport: 'udpu', totem: SHORT_TIMERS, ...config })
+    for (const host of testbed.hosts) host.start(daemon)
+    for (const host of testbed.hosts) await formed(host, count)
+  } catch (error) {
+    await testbed.down()
+    throw error
+  }
+  return testbed
+}
+
+/** The C tools ask: they know either daemon. */
+function formed(host: Host, count: number): Promise<true> {
+  return until(`a ring of ${count}`, FORM_MS, async () =>
+    (await host.joinedNodes()).length === count ? true : undefined,
+  )
+}
+
+for (const [name, daemon] of Object.entries(DAEMONS)) {
+  describe(`the library as a client of ${name}`, { skip: interopSkip() }, () => {
+    let testbed: Testbed
+
+    before(async () => {
+      testbed = await cluster(3, daemon)
+    })
+    after(() => testbed?.down())
+
+    const run = (scenario: string, argument = '') => succeeds(start(testbed.host(1), scenario, argument))
+
+    it('says who and where it is', () => run('about', '1,2,3'))
+    it('reads and writes values of every type', () => run('values'))
+    it('counts', () => run('counting'))
+    it('is told its mistakes by name and number', () => run('mistakes'))
+    it('iterates over both maps', () => run('iteration'))
+    it('follows changes', () => run('tracking'))
+
+    it('hears what others change', async () => {
+      const program = start(testbed.host(1), 'overheard')
+      await says(program, 'listening')
+      await testbed.host(1).run('corosync-cmapctl', ['-s', 'test.overheard', 'u8', '1'])
+      await succeeds(program)
+    })
+
+    it('joins, sends, leaves and joins again', () => run('group'))
+    it('lists groups and their members', () => run('directory'))
+    it('carries messages of all sizes', () => run('sizes'))
+    it('sends a flood of small messages in order', () => run('flood', '50000x100'))
+    it('sends a flood of large messages in order', () => run('flood', '2000x60000'))
+    it('sends a flood of the largest messages in order', () => run('flood', '100x1047552'))
+    it('gives up a membership whose events are not taken', () => run('slow'))
+    it('follows quorum in both models', () => run('quorum'))
+    it('asks about votes and changes them', () => run('votes'))
+    it('asks about links and nodes, and has the configuration read again', () => run('configuration', 'udpu'))
+
+    it('is told that the new configuration is wrong', async () => {
+      const { configFile } = testbed.host(1)
+      const text = readFileSync(configFile, 'utf8')
+      writeFileSync(configFile, text.replace('totem {', 'totem'))
+      await run('misconfiguration')
+      writeFileSync(configFile, text)
+    })
+
+    it('keeps replicas on three hosts in step', async () => {
+      const programs = testbed.hosts.map(host => start(host, 'replica', `6,${host.index}`))
+      await Promise.all(programs.map(program => says(program, 'done')))
+      for (const program of programs) program.child.stdin!.write('end\n')
+      await Promise.all(programs.map(succeeds))
+    })
+
+    it('refuses that its daemon ends', () => run('veto'))
+
+    it('is told at once that its daemon has died', async () => {
+      const host = testbed.host(3)
+      const program = start(host, 'bereaved')
+      await says(program, 'ready')
+      host.daemon!.signal('SIGSTOP')
+      program.child.stdin!.write('stopped\n')
+      await says(program, 'waiting')
+      host.daemon!.signal('SIGKILL')
+      // For the wrapper, which was stopped together with its child.
+      host.daemon!.signal('SIGCONT')
+      program.child.stdin!.write('killed\n')
+      await succeeds(program)
+      const left = await host.run('sh', ['-c', 'ls -d /dev/shm/qb-[0-9]* 2>/dev/null'])
+      assert.equal(left.stdout, '', 'files of the dead daemon')
+    })
+
+    it('has another node killed', () => run('kill', '2'))
+
+    it('agrees that its daemon ends', async () => {
+      await run('shutdown')
+      assert.equal(await testbed.host(1).daemon!.exited, 0)
+    })
   })
-  after(() => testbed?.down())
 
-  const run = (scenario: string, argument = '') => succeeds(start(testbed.host(1), scenario, argument))
-
-  it('says who and where it is', () => run('about', '1,2,3'))
-  it('reads and writes values of every type', () => run('values'))
-  it('counts', () => run('counting'))
-  it('is told its mistakes by name and number', () => run('mistakes'))
-  it('iterates over both maps', () => run('iteration'))
-  it('follows changes', () => run('tracking'))
-
-  it('hears what others change', async () => {
-    const program = start(testbed.host(1), 'overheard')
-    await says(program, 'listening')
-    await testbed.host(1).run('corosync-cmapctl', ['-s', 'test.overheard', 'u8', '1'])
-    await succeeds(program)
+  describe(`the library as a client of ${name}, in other clusters`, { skip: interopSkip() }, () => {
+    it('is a quorum device', async () => {
+      const quorum = '  device {\n    model: net\n    votes: 1\n  }\n'
+      const testbed = await cluster(2, daemon, { quorum })
+      try {
+        await succeeds(start(testbed.host(1), 'device'))
+      } finally {
+        await testbed.down()
+      }
+    })
   })
-
-  it('joins, sends, leaves and joins again', () => run('group'))
-  it('carries messages of all sizes', () => run('sizes'))
-  it('sends a flood of small messages in order', () => run('flood', '50000x100'))
-  it('sends a flood of large messages in order', () => run('flood', '2000x60000'))
-  it('sends a flood of the largest messages in order', () => run('flood', '100x1047552'))
-  it('gives up a membership whose events are not taken', () => run('slow'))
-  it('follows quorum in both models', () => run('quorum'))
-
-  it('keeps replicas on three hosts in step', async () => {
-    const programs = testbed.hosts.map(host => start(host, 'replica', `6,${host.index}`))
-    await Promise.all(programs.map(program => says(program, 'done')))
-    for (const program of programs) program.child.stdin!.write('end\n')
-    await Promise.all(programs.map(succeeds))
-  })
-
-  it('is told at once that its daemon has died', async () => {
-    const host = testbed.host(3)
-    const program = start(host, 'bereaved')
-    await says(program, 'ready')
-    host.daemon!.signal('SIGSTOP')
-    program.child.stdin!.write('stopped\n')
-    await says(program, 'waiting')
-    host.daemon!.signal('SIGKILL')
-    // For the wrapper, which was stopped together with its child.
-    host.daemon!.signal('SIGCONT')
-    program.child.stdin!.write('killed\n')
-    await succeeds(program)
-    const left = await host.run('sh', ['-c', 'ls -d /dev/shm/qb-[0-9]* 2>/dev/null'])
-    assert.equal(left.stdout, '', 'files of the dead daemon')
-  })
-})
+}

@@ -293,6 +293,181 @@ const scenarios: Readonly<Record<string, (cluster: DaemonCluster, argument: stri
     }
   },
 
+  async directory(cluster) {
+    const other = await connect()
+    const names = ['directory.b', 'directory.a']
+    const groups = [await cluster.cpg.join(names[0]!), await other.cpg.join(names[1]!)]
+    const self = { nodeId: cluster.nodeId, pid: process.pid }
+    const found = await cluster.cpg.groups()
+    assert.deepEqual(
+      found.filter(name => names.includes(name)),
+      ['directory.a', 'directory.b'],
+    )
+    assert.deepEqual(await cluster.cpg.members('directory.a'), [self])
+    assert.deepEqual(await cluster.cpg.members('directory.nobody'), [])
+    const processes = (await cluster.cpg.processes()).filter(({ group }) => names.includes(group))
+    assert.deepEqual(
+      processes.sort((a, b) => (a.group < b.group ? -1 : 1)),
+      ['directory.a', 'directory.b'].map(group => ({ group, ...self })),
+    )
+    await Promise.all(groups.map(group => group.leave()))
+    await other.close()
+  },
+
+  async configuration(cluster, transport) {
+    const { cfg } = cluster
+    assert.equal(await cfg.localNodeId(), cluster.nodeId)
+    assert.deepEqual(await cfg.addresses(), [`10.77.0.${cluster.nodeId}`])
+    assert.deepEqual(await cfg.addresses(2), ['10.77.0.2'])
+    await rejects(cfg.addresses(99), 'CS_ERR_NOT_EXIST')
+    const [link, ...others] = await cfg.ringStatus()
+    assert.deepEqual(others, [])
+    assert.equal(link?.name, `0 10.77.0.${cluster.nodeId}`)
+    assert.equal(link?.status, transport === 'knet' ? 'n33' : 'OK')
+    const status = await cfg.nodeStatus(2)
+    assert.equal(status.reachable, true)
+    assert.equal(status.links[0]?.enabled, true)
+    assert.equal(status.links[0]?.connected, true)
+    await cfg.reopenLogFiles()
+    await cfg.reload()
+    await rejects(cfg.kill(99, 'nobody there'), 'CS_ERR_NOT_EXIST')
+    await rejects(cfg.kill(99, 'x'.repeat(300)), 'CS_ERR_NAME_TOO_LONG')
+  },
+
+  /** The file is wrong now. */
+  async misconfiguration(cluster) {
+    await rejects(cluster.cfg.reload(), 'CS_ERR_INVALID_PARAM')
+  },
+
+  async votes(cluster) {
+    const { votequorum } = cluster
+    const own = await votequorum.info()
+    assert.equal(own.nodeId, cluster.nodeId)
+    const { expectedVotes, highestExpected, totalVotes, quorum, quorate, state } = own
+    assert.deepEqual(
+      { expectedVotes, highestExpected, totalVotes, quorum, quorate, state },
+      { expectedVotes: 3, highestExpected: 3, totalVotes: 3, quorum: 2, quorate: true, state: 'member' },
+    )
+    assert.equal(own.twoNode, false)
+    assert.deepEqual(own.device, {
+      name: '',
+      votes: 0,
+      registered: false,
+      alive: false,
+      castsVote: false,
+      masterWins: false,
+    })
+    assert.equal((await votequorum.info(2)).votes, 1)
+    await rejects(votequorum.info(99), 'CS_ERR_NOT_EXIST')
+    await rejects(votequorum.setExpected(1), 'CS_ERR_INVALID_PARAM')
+    await rejects(votequorum.setVotes(99, 1), 'CS_ERR_NAME_NOT_FOUND')
+    const tracking = await votequorum.track()
+    const seen: string[] = []
+    const following = (async () => {
+      for await (const event of tracking) {
+        if (event.type === 'nodes') seen.push(`nodes ${event.members}`)
+        else if (event.type === 'expected') seen.push(`expected ${event.votes}`)
+        else {
+          const nodes = event.nodes.map(({ nodeId, state }) => `${nodeId}:${state}`).sort()
+          seen.push(`quorum ${event.quorate} ${nodes}`)
+        }
+        if (event.type === 'expected' && event.votes === 3) break
+      }
+    })()
+    await votequorum.setExpected(4)
+    while ((await votequorum.info()).expectedVotes !== 4) await new Promise(resolve => setTimeout(resolve, 5))
+    await votequorum.setExpected(3)
+    await following
+    await tracking.stop()
+    assert.deepEqual(seen, ['nodes 1,2,3', 'quorum true 1:member,2:member,3:member', 'expected 4', 'expected 3'])
+    await votequorum.setVotes(2, 2)
+    while ((await votequorum.info()).totalVotes !== 4) await new Promise(resolve => setTimeout(resolve, 5))
+    await votequorum.setVotes(2, 1)
+  },
+
+  /** A quorum device of a cluster whose configuration has one. */
+  async device(cluster) {
+    const { device } = cluster.votequorum
+    const ring = { nodeId: cluster.ring.nodeId, seq: cluster.ring.seq }
+    await rejects(device.poll('test', true, ring), 'CS_ERR_NOT_EXIST')
+    await rejects(device.register(''), 'CS_ERR_INVALID_PARAM')
+    await device.register('test')
+    await rejects(device.register('other'), 'CS_ERR_EXIST')
+    await rejects(device.poll('test', true, { ...ring, seq: ring.seq + 4 }), 'CS_ERR_MESSAGE_ERROR')
+    await rejects(device.poll('other', true, ring), 'CS_ERR_INVALID_PARAM')
+    await device.poll('test', true, ring)
+    const { device: state } = await cluster.votequorum.info()
+    assert.deepEqual(state, {
+      name: 'test',
+      votes: 1,
+      registered: true,
+      alive: true,
+      castsVote: true,
+      masterWins: false,
+    })
+    await device.setMasterWins('test', true)
+    assert.equal((await cluster.votequorum.info()).device.masterWins, true)
+    await device.setMasterWins('test', false)
+    await rejects(device.rename('other', 'newer'), 'CS_ERR_INVALID_PARAM')
+    await device.rename('test', 'newer')
+    while ((await cluster.votequorum.info()).device.name !== 'newer') await new Promise(r => setTimeout(r, 5))
+    await device.unregister('newer')
+    await rejects(device.unregister('newer'), 'CS_ERR_NOT_EXIST')
+  },
+
+  /** Somebody refuses that the daemon ends. */
+  async veto(cluster) {
+    const other = await connect()
+    const questions = await cluster.cfg.trackShutdown()
+    await rejects(cluster.cfg.trackShutdown(), 'CS_ERR_EXIST')
+    const asking = rejects(other.cfg.tryShutdown(), 'CS_ERR_BUSY')
+    for await (const question of questions) {
+      assert.equal(question.kind, 'request')
+      await rejects(other.cpg.join('x'.repeat(129)), 'CS_ERR_NAME_TOO_LONG')
+      const third = await connect()
+      await rejects(third.cfg.tryShutdown(), 'CS_ERR_EXIST')
+      await third.close()
+      await question.reply(false)
+      // The daemon of 3.1.7 answers ACCESS, which its own library does not tell.
+      await rejects(question.reply(false), 'CS_ERR_ACCESS')
+      break
+    }
+    await asking
+    await questions.stop()
+    await other.close()
+  },
+
+  /** Everybody agrees. */
+  async shutdown(cluster) {
+    const other = await connect()
+    const questions = await cluster.cfg.trackShutdown()
+    const ended = once(cluster, 'end')
+    const asking = other.cfg.tryShutdown().catch(error => error as Error)
+    for await (const question of questions) {
+      await question.reply(true).catch(error => assert.ok(error instanceof ConnectionLostError))
+      break
+    }
+    // The daemon may be gone before it answers.
+    const outcome = await asking
+    assert.ok(outcome === undefined || outcome instanceof ConnectionLostError, String(outcome))
+    const [error] = (await ended) as [Error]
+    assert.ok(error instanceof ConnectionLostError)
+  },
+
+  /** Another node's daemon is told to go. */
+  async kill(cluster, argument) {
+    const victim = Number(argument)
+    const gone = (async () => {
+      const tracking = await cluster.quorum.track()
+      for await (const event of tracking) if (event.type === 'nodes' && event.left.includes(victim)) break
+      await tracking.stop()
+    })()
+    await cluster.cfg.kill(victim, 'told to by a test')
+    await gone
+    while (cluster.members.includes(victim)) await once(cluster, 'ring')
+    assert.ok(!cluster.members.includes(victim))
+  },
+
   /** The daemon is killed while everything waits for something. */
   async bereaved(cluster) {
     const group = await cluster.cpg.join('bereaved')
