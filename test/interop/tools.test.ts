@@ -394,7 +394,9 @@ const RELOAD: Setup = {
 // Shutdown ------------------------------------------------------------------------------------------------------------
 
 async function daemonEnded(run: ToolRun, node: number, status: string): Promise<void> {
-  run.differ(`status of the daemon on node ${node}`, status, String(await run.cluster.daemon(node).exited))
+  const daemon = run.cluster.daemon(node)
+  await until(`the daemon on node ${node} to end`, 15_000, () => (daemon.running ? undefined : true))
+  run.differ(`status of the daemon on node ${node}`, status, String(await daemon.exited))
 }
 
 const SHUTDOWN: Setup = {
@@ -433,7 +435,7 @@ const asked = new WeakMap<ToolRun, Client>()
 function shutdownTracker(answer: '0' | '1' | 'none', restarted: boolean) {
   return async (run: ToolRun) => {
     if (restarted) {
-      await run.cluster.daemon(1).exited
+      await until('the daemon to end', 15_000, () => (run.cluster.daemon(1).running ? undefined : true))
       run.cluster.start(1)
       await run.cluster.settled()
     } else {

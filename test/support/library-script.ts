@@ -149,7 +149,7 @@ export class LibraryScript {
         break
       case 'gone':
         // By something that was asked of it.
-        await this.#cluster.daemon(node).exited
+        await until(`daemon ${node} to end`, CALLBACK_MS, () => (this.#cluster.daemon(node).running ? undefined : true))
         break
       case 'end':
         await this.#client(words[0]!).kill()

@@ -55,6 +55,7 @@ export class ServiceCluster {
   readonly testbed: Testbed
   readonly kinds: DaemonKind[]
   readonly #daemons: (HostProcess | undefined)[]
+  readonly #dead = new Set<number>()
   /** Length of each host's log when its daemon was started. */
   readonly #logged: number[]
 
@@ -115,6 +116,19 @@ export class ServiceCluster {
   /** Ends a daemon, and waits for that. */
   async stop(node: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string | null> {
     return this.daemon(node).stop(signal)
+  }
+
+  /** Every process of a host dies at once, and the host with them. */
+  async killHost(node: number): Promise<void> {
+    // The first process of a namespace is not meant by this; it ends when its child is gone.
+    await this.host(node).run('kill', ['-KILL', '-1'])
+    await this.daemon(node).exited
+    this.#dead.add(node)
+  }
+
+  /** The hosts that have not been killed. */
+  get living(): number[] {
+    return this.nodes.filter(node => !this.#dead.has(node))
   }
 
   client(node: number, library: Library): Client {
