@@ -6,10 +6,16 @@ import { describe, it } from 'node:test'
 import type { CpgListener } from '../../../src/services/cpg/types.js'
 import { CsError } from '../../../src/services/errors.js'
 import { checkPacket, packetContinuation, packetFragmented, pieceLength } from '../../../src/wire/pg.js'
+import {
+  VotequorumRequest,
+  type VotequorumRequestFields,
+  writeVotequorumRequest,
+} from '../../../src/wire/votequorum-ipc.js'
 import { loadCapture, totemOverKnet, totemOverUdp } from '../../support/captures.js'
 import { FakeCluster, type Packet, type Ring } from '../../support/fake-ring.js'
+import { errorOf, LibraryClient } from '../../support/library-client.js'
 import { packetsByRing, serviceMessages } from '../../support/ring-messages.js'
-import { startNode } from '../../support/service-node.js'
+import { type ServiceNode, startNode } from '../../support/service-node.js'
 import { type VotequorumConfig, votequorumMap } from '../../support/votequorum-map.js'
 
 const SILENT: CpgListener = {
@@ -20,6 +26,36 @@ const SILENT: CpgListener = {
 }
 
 const DEVICE: VotequorumConfig = { nodes: [1, 2, 3], quorum: { 'device.model': 'net', 'device.votes': 1 } }
+
+/** What the programs of node 2 do in the capture. */
+function useDevice(node: ServiceNode, rest: () => void): void {
+  const { votequorum } = node
+  assert.ok(votequorum !== undefined)
+  const program = new LibraryClient(votequorum.library)
+  const { ring } = votequorum
+  const ask = (request: number, fields: VotequorumRequestFields) => {
+    program.send(writeVotequorumRequest(request, fields))
+    rest()
+    assert.equal(errorOf(new DataView(program.answers.pop()!.buffer)), CsError.OK)
+  }
+  const name = 'QD'
+  ask(VotequorumRequest.qdeviceRegister, { name })
+  ask(VotequorumRequest.qdevicePoll, { name, value: 1, ring })
+  ask(VotequorumRequest.qdeviceMasterWins, { name, value: 1 })
+  ask(VotequorumRequest.qdeviceMasterWins, { name, value: 0 })
+  ask(VotequorumRequest.qdeviceUpdate, { name, newName: 'QE' })
+  ask(VotequorumRequest.qdeviceUpdate, { name: 'QE', newName: name })
+  ask(VotequorumRequest.qdeviceUnregister, { name })
+  ask(VotequorumRequest.setExpected, { value: 5 })
+  ask(VotequorumRequest.setVotes, { value: 2, nodeId: 3 })
+}
+
+/** The file as it was, read again. */
+function reload({ map }: ServiceNode): void {
+  map.set('config.totemconfig_reload_in_progress', { type: 'u8', value: 1 })
+  map.set('config.reload_status', { type: 'i32', value: CsError.OK })
+  map.set('config.totemconfig_reload_in_progress', { type: 'u8', value: 0 })
+}
 
 /** Origin, fragment numbers and lengths of pieces: all that the packet header says. */
 function shapes(packets: readonly Packet[]): string[] {
@@ -83,10 +119,19 @@ describe('groups and a configuration version (exec-messages-3n)', () => {
     }
     assert.equal(b.leave(group, pids[1]!), CsError.OK)
     cluster.run(ring)
-    // Two changes of totem.config_version follow in the capture; they are the map's own doing.
+    useDevice(two!, () => cluster.run(ring))
+    // One after the other, in the order of the capture.
+    for (const node of [3, 1, 2].map(id => cluster.node(id) as ServiceNode)) {
+      reload(node)
+      cluster.run(ring)
+    }
+    // The capture also has two changes of totem.config_version, which are the map's own doing.
     const theirs = serviceMessages(captured.get('1.9')!)
-    const upToLeave = theirs.slice(0, theirs.findIndex(message => message.kind === '2.1') + 1)
-    assert.deepEqual(serviceMessages(ring.packets), upToLeave)
+    const leave = theirs.findIndex(message => message.kind === '2.1')
+    assert.deepEqual(
+      serviceMessages(ring.packets),
+      theirs.filter(({ kind }, index) => index <= leave || kind !== '0.0'),
+    )
 
     for (const members of [[1, 2], [1]]) {
       const next = cluster.form(members)

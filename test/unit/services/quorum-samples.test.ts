@@ -6,7 +6,7 @@ import { CsError } from '../../../src/services/errors.js'
 import type { LibraryInterface } from '../../../src/services/library.js'
 import { FakeCluster } from '../../support/fake-ring.js'
 import { HEADER_RANGES, meaning, type Ranges, readIpcSamples } from '../../support/ipc-samples.js'
-import { LibraryClient } from '../../support/library-client.js'
+import { errorOf, LibraryClient } from '../../support/library-client.js'
 import { type ServiceNode, startNode } from '../../support/service-node.js'
 import { votequorumMap } from '../../support/votequorum-map.js'
 
@@ -117,4 +117,64 @@ describe('recorded programs', () => {
   it('of quorum, model 1', () => assert.equal(play('quorum', 'quorum model 1'), 4))
   it('of votequorum', () => assert.ok(play('votequorum', 'votequorum: getinfo') > 15))
   it('of votequorum, with a quorum device', () => assert.ok(play('votequorum', 'votequorum qdevice') > 12))
+})
+
+describe('a program of quorum', () => {
+  const value = (request: number, number: number) => {
+    const bytes = new Uint8Array(24)
+    const view = new DataView(bytes.buffer)
+    view.setInt32(0, request, true)
+    view.setInt32(8, bytes.length, true)
+    view.setUint32(16, number, true)
+    return bytes
+  }
+  const error = (client: LibraryClient) => errorOf(new DataView(client.answers.at(-1)!.buffer))
+
+  it('without a provider is always quorate, on no ring and with nobody; nodes come and go all the same', () => {
+    const world = new World(false)
+    const client = world.program('quorum')
+    client.send(value(4, 1))
+    assert.equal(new DataView(client.answers.at(-1)!.buffer).getUint32(24, true), 0)
+    client.send(value(1, 2))
+    const [nodes, quorum] = client.look().map(event => new DataView(event.buffer))
+    assert.deepEqual([nodes?.getInt32(0, true), nodes?.getUint32(40, true)], [7, 3])
+    assert.deepEqual([quorum?.getInt32(0, true), quorum?.getUint32(24, true)], [6, 1])
+    assert.deepEqual([quorum?.getUint32(32, true), quorum?.getUint32(48, true)], [0, 0])
+    world.form([1, 2])
+    const events = client.look().map(event => new DataView(event.buffer))
+    assert.deepEqual(
+      events.map(event => event.getInt32(0, true)),
+      [7],
+    )
+    assert.equal(events[0]?.getUint32(56, true), 1)
+  })
+
+  it('that asks for a model that nobody has keeps the one it has', () => {
+    const client = new World().program('quorum')
+    for (const model of [2, 0xffffffff]) {
+      client.send(value(4, model))
+      assert.equal(error(client), CsError.INVALID_PARAM)
+    }
+    client.send(value(1, 1))
+    assert.deepEqual(
+      client.look().map(event => event[0]),
+      [3],
+    )
+  })
+
+  it('is told of changes only, if that is what it wants, and not after it has gone', () => {
+    const world = new World()
+    const client = world.program('quorum')
+    client.send(value(1, 4))
+    assert.equal(error(client), CsError.OK)
+    assert.deepEqual(client.look(), [])
+    world.form([1, 2])
+    assert.deepEqual(
+      client.look().map(event => event[0]),
+      [3],
+    )
+    client.disconnect()
+    world.form([1, 2, 3])
+    assert.deepEqual(client.look(), [])
+  })
 })
