@@ -18,6 +18,7 @@ import {
   joinRequest,
   leaveRequest,
   mcastHead,
+  PARTIAL_DATA,
   partialMcastHead,
   readDelivery,
   readMembershipEvent,
@@ -109,14 +110,14 @@ export class IpcMemberChannel implements MemberChannel {
   }
 
   mcast(bytes: Uint8Array): Promise<CsErrorCode> {
-    if (this.#order === undefined && bytes.length <= CPG_MAX_ATOMIC_LENGTH) return this.#send(bytes)
+    if (this.#order === undefined && bytes.length <= this.#wholeBytes) return this.#send(bytes)
     if (this.#ordered >= MAX_ORDERED || this.#orderedBytes >= MAX_ORDERED_BYTES) {
       return Promise.resolve(CsError.QUEUE_FULL)
     }
     this.#ordered++
     this.#orderedBytes += bytes.length
     const result = (this.#order ?? Promise.resolve()).then(() =>
-      bytes.length <= CPG_MAX_ATOMIC_LENGTH ? this.#send(bytes) : this.#sendPieces(bytes),
+      bytes.length <= this.#wholeBytes ? this.#send(bytes) : this.#sendPieces(bytes),
     )
     const done = result.then(() => {
       this.#ordered--
@@ -146,6 +147,12 @@ export class IpcMemberChannel implements MemberChannel {
     this.refuse(failure)
   }
 
+  /** What can be sent at once. An ordinary user's datagrams are shorter than shared memory is. */
+  get #wholeBytes(): number {
+    if (this.#client === undefined) return CPG_MAX_ATOMIC_LENGTH
+    return Math.min(CPG_MAX_ATOMIC_LENGTH, this.#client.maxMessage - PARTIAL_DATA)
+  }
+
   #send(bytes: Uint8Array): Promise<CsErrorCode> {
     if (this.#refusal !== undefined || this.#client === undefined) {
       return Promise.resolve(this.#refusal ?? CsError.BAD_HANDLE)
@@ -161,7 +168,7 @@ export class IpcMemberChannel implements MemberChannel {
     const total = bytes.length
     let off = 0
     while (off < total) {
-      const length = Math.min(CPG_MAX_ATOMIC_LENGTH, total - off)
+      const length = Math.min(this.#wholeBytes, total - off)
       const type = off === 0 ? CpgPartial.FIRST : off + length === total ? CpgPartial.LAST : CpgPartial.CONTINUED
       const code = await this.#insist(partialMcastHead(AGREED, type, total, length), bytes, off, length)
       if (code === CsError.OK) off += length

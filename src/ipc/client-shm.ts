@@ -24,6 +24,7 @@ const HEADER_MIN_BYTES = 8248
 export type Knock = () => SendResult
 
 export class ShmClientTransport implements ClientTransport {
+  readonly maxMessage: number
   readonly #slot: ArenaSlot
   readonly #places: readonly RingPlace[]
   readonly #requests: ShmRingWriter
@@ -36,6 +37,7 @@ export class ShmClientTransport implements ClientTransport {
   /** Throws IpcError, SysError or an error of node:fs; nothing is left then. */
   constructor(connected: Connected, knock: Knock) {
     const { maxMessage } = connected
+    this.maxMessage = maxMessage
     this.#knock = knock
     const headerBytes = roundToPages(RingHeader.bytes)
     const dataBytes = ringDataBytes(maxMessage, pageSize())

@@ -10,6 +10,8 @@ export interface ShownMessage {
 export type SendResult = 'sent' | 'busy' | 'lost'
 
 export interface ClientTransport {
+  /** Longest message that can be sent. */
+  readonly maxMessage: number
   /**
    * Hands a request of two parts over, copied. `busy`: there is no room at present, or the server's level of flow control
    * is between 1 and `threshold`; nothing has happened then.

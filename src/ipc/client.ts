@@ -8,6 +8,7 @@
 
 import { Errno } from '../sys/errno.js'
 import { type Connected, ConnectionType } from '../wire/ipc-transport.js'
+import { DatagramClientTransport } from './client-datagram.js'
 import { ShmClientTransport } from './client-shm.js'
 import { ClientStream } from './client-stream.js'
 import type { ClientTransport, SendResult, ShownMessage } from './client-transport.js'
@@ -72,8 +73,6 @@ interface Waiting {
 
 export class IpcClient {
   readonly service: string
-  /** Longest message in either direction. */
-  readonly maxMessage: number
   readonly #stream: ClientStream
   readonly #transport: ClientTransport
   readonly #listener: IpcClientListener
@@ -88,6 +87,7 @@ export class IpcClient {
   #sentBytes = 0
   #turnPlanned = false
   #drainPlanned = false
+  #draining = false
   #losing = false
 
   /**
@@ -107,11 +107,15 @@ export class IpcClient {
 
   private constructor(service: string, stream: ClientStream, connected: Connected, listener: IpcClientListener) {
     this.service = service
-    this.maxMessage = connected.maxMessage
     this.#stream = stream
     this.#listener = listener
-    this.#transport = openTransport(connected, stream)
+    this.#transport = openTransport(connected, stream, () => this.#drain())
     stream.handOver({ bytes: () => this.#drain(), closed: error => this.#lost(error) })
+  }
+
+  /** Longest message that can be sent. */
+  get maxMessage(): number {
+    return this.#transport.maxMessage
   }
 
   /**
@@ -149,7 +153,7 @@ export class IpcClient {
     answered: boolean,
   ): Promise<Uint8Array> {
     if (this.#end !== undefined) return Promise.reject(this.#end)
-    if (head.length + bodyLength > this.maxMessage) {
+    if (head.length + bodyLength > this.#transport.maxMessage) {
       return Promise.reject(new IpcError(Errno.EMSGSIZE, `a message of ${head.length + bodyLength} bytes`))
     }
     if (this.#waiting.length >= MAX_WAITING || this.#waitingBytes >= MAX_WAITING_BYTES) {
@@ -271,19 +275,29 @@ export class IpcClient {
 
   /** Hands over the events that are there. */
   #drain(): void {
-    if (this.#drainPlanned) return
-    let bytes = 0
-    for (let n = 0; n < EVENTS_PER_TURN && bytes < EVENT_BYTES_PER_TURN; n++) {
-      const event = this.#takeEvent()
-      if (event === undefined) return
-      bytes += event.len
-      this.#handOver(event)
-    }
+    // An event may make the listener ask something, and the answer leads back here while the event is still shown.
+    if (this.#drainPlanned || this.#draining) return
+    this.#draining = true
+    const all = this.#drainSome()
+    this.#draining = false
+    if (all) return
     this.#drainPlanned = true
     setImmediate(() => {
       this.#drainPlanned = false
       this.#drain()
     })
+  }
+
+  /** As much as is good for one turn; whether that was all. */
+  #drainSome(): boolean {
+    let bytes = 0
+    for (let n = 0; n < EVENTS_PER_TURN && bytes < EVENT_BYTES_PER_TURN; n++) {
+      const event = this.#takeEvent()
+      if (event === undefined) return true
+      bytes += event.len
+      this.#handOver(event)
+    }
+    return false
   }
 
   #takeEvent(): ShownMessage | undefined {
@@ -308,7 +322,9 @@ export class IpcClient {
     this.#losing = true
     const answer = this.#outstanding === undefined ? undefined : this.#takeAnswer(0)
     if (answer !== undefined) this.#answered(answer)
-    for (let event = this.#takeEvent(); event !== undefined; event = this.#takeEvent()) this.#handOver(event)
+    if (!this.#draining) {
+      for (let event = this.#takeEvent(); event !== undefined; event = this.#takeEvent()) this.#handOver(event)
+    }
     if (this.#end !== undefined) return
     this.#finish(error, true)
     this.#listener.lost(error)
@@ -333,10 +349,15 @@ export class IpcClient {
   }
 }
 
-function openTransport(connected: Connected, stream: ClientStream): ClientTransport {
-  if (connected.type === ConnectionType.SHM)
-    return new ShmClientTransport(connected, () => (stream.knock() ? 'sent' : 'lost'))
-  throw new IpcError(Errno.EOPNOTSUPP, `the daemon asks for connections of type ${connected.type}`)
+function openTransport(connected: Connected, stream: ClientStream, eventsThere: () => void): ClientTransport {
+  switch (connected.type) {
+    case ConnectionType.SHM:
+      return new ShmClientTransport(connected, () => (stream.knock() ? 'sent' : 'lost'))
+    case ConnectionType.SOCKET:
+      return new DatagramClientTransport(connected, eventsThere)
+    default:
+      throw new IpcError(Errno.EOPNOTSUPP, `the daemon asks for connections of type ${connected.type}`)
+  }
 }
 
 function processExists(pid: number): boolean {

@@ -16,9 +16,10 @@ export class EventPoll {
   readonly #one = new NativeMemory(LAYOUT.epollEventSize)
   readonly #libc: Native
 
-  constructor() {
+  /** A set of its own, or one that another thread has made. */
+  constructor(fd?: number) {
     this.#libc = native()
-    this.fd = check(this.#libc.epoll_create1(Epoll.CLOEXEC), 'epoll_create1')
+    this.fd = fd ?? check(this.#libc.epoll_create1(Epoll.CLOEXEC), 'epoll_create1')
   }
 
   /** `tag` (below 2^32) comes back from `tagAt`. */

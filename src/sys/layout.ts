@@ -60,6 +60,7 @@ export const Epoll = {
   OUT: 0x4,
   ERR: 0x8,
   HUP: 0x10,
+  ONESHOT: 0x40000000,
   CTL_ADD: 1,
   CTL_DEL: 2,
   CTL_MOD: 3,

@@ -12,6 +12,7 @@ export interface Native {
   epoll_create1(flags: number): number
   epoll_ctl(epoll: number, operation: number, fd: number, event: Pointer): number
   epoll_wait(epoll: number, events: Pointer, count: number, timeoutMs: number): number
+  ppoll(fds: Pointer, count: number, timeout: Pointer, mask: Pointer): number
   eventfd(initial: number, flags: number): number
   close(fd: number): number
   read(fd: number, buffer: Pointer, count: number): number
@@ -66,6 +67,7 @@ const SIGNATURES: Readonly<Record<Exclude<keyof Native, keyof typeof OPTIONAL>, 
     epoll_create1: ['int', ['int']],
     epoll_ctl: ['int', ['int', 'int', 'int', 'void *']],
     epoll_wait: ['int', ['int', 'void *', 'int', 'int']],
+    ppoll: ['int', ['void *', 'ulong', 'void *', 'void *']],
     eventfd: ['int', ['uint', 'int']],
     close: ['int', ['int']],
     read: ['int', ['int', 'void *', 'size_t']],

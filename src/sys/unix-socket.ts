@@ -216,6 +216,33 @@ export function bindDatagram(name: string, bytes: number): number {
   return fd
 }
 
+/** What the kernel adds to a datagram in a sender's buffer. */
+const DATAGRAM_OVERHEAD = 32
+
+/** Longest datagram that can be sent. */
+export function datagramLimit(fd: number): number {
+  const memory = new NativeMemory(8)
+  memory.words[1] = 4
+  const length = memory.pointer + 4n
+  check(native().getsockopt(fd, SocketOption.SOL_SOCKET, SocketOption.SO_SNDBUF, memory.pointer, length), 'getsockopt')
+  return memory.view.getInt32(0, true) - DATAGRAM_OVERHEAD
+}
+
+const POLL_IN = 1
+const waiting: { poll?: NativeMemory } = {}
+
+/** Blocks the thread for at most so many microseconds; whether there is something to read, or the other side has gone. */
+export function waitReadable(fd: number, microseconds: number): boolean {
+  // struct pollfd: fd, events u16, revents u16; struct timespec behind it.
+  waiting.poll ??= new NativeMemory(24)
+  const memory = waiting.poll
+  memory.words[0] = fd
+  memory.words[1] = POLL_IN
+  memory.setSize(8, Math.floor(microseconds / 1e6))
+  memory.setSize(16, (microseconds % 1e6) * 1000)
+  return native().ppoll(memory.pointer, 1, memory.pointer + 8n, null) > 0
+}
+
 /** 0, or the error number negated (ECONNREFUSED: not bound yet). */
 export function connectDatagram(fd: number, name: string): number {
   const { memory, length } = socketAddress({ abstract: true, name })

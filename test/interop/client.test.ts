@@ -61,6 +61,22 @@ function formed(host: Host, count: number): Promise<true> {
   )
 }
 
+/** A program finds out that its daemon is killed. */
+async function diesWith(host: Host): Promise<void> {
+  const program = start(host, 'bereaved')
+  await says(program, 'ready')
+  host.daemon!.signal('SIGSTOP')
+  program.child.stdin!.write('stopped\n')
+  await says(program, 'waiting')
+  host.daemon!.signal('SIGKILL')
+  // For the wrapper, which was stopped together with its child.
+  host.daemon!.signal('SIGCONT')
+  program.child.stdin!.write('killed\n')
+  await succeeds(program)
+  const left = await host.run('sh', ['-c', 'ls -d /dev/shm/qb-[0-9]* 2>/dev/null'])
+  assert.equal(left.stdout, '', 'files of the dead daemon')
+}
+
 for (const [name, daemon] of Object.entries(DAEMONS)) {
   describe(`the library as a client of ${name}`, { skip: interopSkip() }, () => {
     let testbed: Testbed
@@ -114,21 +130,7 @@ for (const [name, daemon] of Object.entries(DAEMONS)) {
 
     it('refuses that its daemon ends', () => run('veto'))
 
-    it('is told at once that its daemon has died', async () => {
-      const host = testbed.host(3)
-      const program = start(host, 'bereaved')
-      await says(program, 'ready')
-      host.daemon!.signal('SIGSTOP')
-      program.child.stdin!.write('stopped\n')
-      await says(program, 'waiting')
-      host.daemon!.signal('SIGKILL')
-      // For the wrapper, which was stopped together with its child.
-      host.daemon!.signal('SIGCONT')
-      program.child.stdin!.write('killed\n')
-      await succeeds(program)
-      const left = await host.run('sh', ['-c', 'ls -d /dev/shm/qb-[0-9]* 2>/dev/null'])
-      assert.equal(left.stdout, '', 'files of the dead daemon')
-    })
+    it('is told at once that its daemon has died', () => diesWith(testbed.host(3)))
 
     it('has another node killed', () => run('kill', '2'))
 
@@ -139,6 +141,34 @@ for (const [name, daemon] of Object.entries(DAEMONS)) {
   })
 
   describe(`the library as a client of ${name}, in other clusters`, { skip: interopSkip() }, () => {
+    it('does the same over datagram sockets', async () => {
+      const testbed = await cluster(1, daemon, { more: 'system {\n  qb_ipc_type: socket\n}\n' })
+      const [host] = testbed.hosts as [Host]
+      try {
+        for (const scenario of [
+          'values',
+          'mistakes',
+          'iteration',
+          'tracking',
+          'group',
+          'directory',
+          'quorum',
+          'sizes',
+        ]) {
+          await succeeds(start(host, scenario))
+        }
+        await succeeds(start(host, 'flood', '20000x100'))
+        await succeeds(start(host, 'flood', '500x60000'))
+        const listener = start(host, 'overheard')
+        await says(listener, 'listening')
+        await host.run('corosync-cmapctl', ['-s', 'test.overheard', 'u8', '1'])
+        await succeeds(listener)
+        await diesWith(host)
+      } finally {
+        await testbed.down()
+      }
+    })
+
     it('is a quorum device', async () => {
       const quorum = '  device {\n    model: net\n    votes: 1\n  }\n'
       const testbed = await cluster(2, daemon, { quorum })
