@@ -516,6 +516,73 @@ const TWO_NODE: Setup = {
   },
 }
 
+// Quorum device -------------------------------------------------------------------------------------------------------
+
+const arbiter = new WeakMap<ToolRun, HostProcess>()
+const devices = new WeakMap<ToolRun, HostProcess[]>()
+/** The text of status that says that both nodes have the device's vote. */
+const BOTH_VOTE = /1 +1 +A,V,NMW .*\n +2 +1 +A,V,NMW /
+
+const QDEVICE: Setup = {
+  nodes: 2,
+  moreHosts: 1,
+  config: {
+    quorum: `${DEFAULTS.quorum}  device {\n    model: net\n    votes: 1\n    net {\n      host: 10.77.0.3\n      algorithm: ffsplit\n      tls: off\n    }\n  }\n`,
+  },
+  scenario: {
+    files: ['18-qdevice'],
+    mask: text =>
+      text
+        .replace(/^((?:Last poll call|Connected since):\t+)\S+/gm, '$1#')
+        .replace(/^(\s+Client address:.*):\d+$/gm, '$1:#')
+        .replace(/^(\s*Ring ID:\s+\d+\.)\w+$/gm, '$1#')
+        // Recorded with a build that has no TLS; it is off here.
+        .replace(/^(TLS:\t+)(?:Unsupported|Disabled|Supported)$/gm, '$1#')
+        // Who of the two was asked last is chance.
+        .replace(/^(\s+Vote:\t+)(?:No change|ACK) \(ACK\)$/gm, '$1(ACK)'),
+    rules: [
+      {
+        command: /^corosync-(qnetd|qdevice)(-tool)? -[hV]$|^corosync-q\w+-tool -s$/,
+        verdict: (block): Verdict =>
+          block.exit === '0' ? {} : { leftOut: 'usage, or nobody to ask: no daemon takes part' },
+      },
+    ],
+    remarks: {
+      'qdevice configured but not running': () => {},
+      'qdevice running on both nodes': async run => {
+        arbiter.set(run, run.cluster.host(3).spawn('corosync-qnetd', ['-f', '-s', 'off']))
+        devices.set(
+          run,
+          [1, 2].map(node => run.cluster.host(node).spawn('corosync-qdevice', ['-f'])),
+        )
+        let last = ''
+        await until(
+          'the votes of the device',
+          30_000,
+          async () => {
+            last = (await run.command(1, ['corosync-quorumtool', '-s'])).stdout
+            return BOTH_VOTE.test(last) ? true : undefined
+          },
+          () => last,
+        )
+      },
+      'node 2 stopped': async run => {
+        await run.cluster.stop(2)
+        await run.cluster.settled([1])
+        await until('the vote of the device', 15_000, async () =>
+          (await run.command(1, ['corosync-quorumtool', '-s'])).code === 0 ? true : undefined,
+        )
+      },
+      'qnetd stopped': async run => {
+        await arbiter.get(run)!.stop()
+        // It was unregistered by force, and ends of itself.
+        await devices.get(run)![0]!.exited
+      },
+      'qdevice stopped': () => {},
+    },
+  },
+}
+
 // All -----------------------------------------------------------------------------------------------------------------
 
 const SETUPS: readonly Setup[] = [
@@ -531,6 +598,7 @@ const SETUPS: readonly Setup[] = [
   VETO,
   UDP,
   TWO_NODE,
+  QDEVICE,
 ]
 
 for (const kinds of daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['ours', 'c', 'ours'])) {
@@ -550,7 +618,7 @@ for (const kinds of daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['our
 
 async function repeat(kinds: readonly DaemonKind[], setup: Setup): Promise<ToolRun> {
   const hosts = kinds.slice(0, setup.nodes)
-  const cluster = await ServiceCluster.create([...hosts, ...Array<DaemonKind>(setup.moreHosts ?? 0).fill('c')])
+  const cluster = await ServiceCluster.create(hosts, {}, setup.moreHosts)
   try {
     const nodes = hosts.map((_, i) => i + 1)
     const transport = setup.scenario.transport ?? 'udpu'

@@ -3,15 +3,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { Client, type Library } from './clients.js'
-import {
-  type Host,
-  type HostProcess,
-  interopSkip,
-  type RingConfig,
-  Testbed,
-  type TestbedOptions,
-  until,
-} from './testbed.js'
+import { type Host, type HostProcess, interopSkip, type RingConfig, Testbed, until } from './testbed.js'
 
 export type DaemonKind = 'c' | 'ours'
 
@@ -66,24 +58,20 @@ export class ServiceCluster {
     this.#logged = kinds.map(() => 0)
   }
 
-  /** Hosts with configuration files; nothing is started. */
+  /** Hosts with configuration files; nothing is started. There may be more hosts than nodes. */
   static async create(
     kinds: readonly DaemonKind[],
     config: Partial<RingConfig> = {},
-    options: Omit<TestbedOptions, 'hosts'> = {},
+    moreHosts = 0,
   ): Promise<ServiceCluster> {
-    const testbed = await Testbed.create({ hosts: kinds.length, ...options })
-    testbed.configure({ transport: 'udpu', totem: SERVICE_TIMERS, ...config })
+    const testbed = await Testbed.create({ hosts: kinds.length + moreHosts })
+    testbed.configure({ transport: 'udpu', totem: SERVICE_TIMERS, ...config }, kinds.length)
     return new ServiceCluster(testbed, kinds)
   }
 
   /** As `create`, with all daemons started and in one ring. */
-  static async form(
-    kinds: readonly DaemonKind[],
-    config: Partial<RingConfig> = {},
-    options: Omit<TestbedOptions, 'hosts'> = {},
-  ): Promise<ServiceCluster> {
-    const cluster = await ServiceCluster.create(kinds, config, options)
+  static async form(kinds: readonly DaemonKind[], config: Partial<RingConfig> = {}): Promise<ServiceCluster> {
+    const cluster = await ServiceCluster.create(kinds, config)
     try {
       for (const node of cluster.nodes) cluster.start(node)
       await cluster.settled()
@@ -95,7 +83,7 @@ export class ServiceCluster {
   }
 
   get nodes(): number[] {
-    return this.testbed.hosts.map(host => host.index)
+    return this.kinds.map((_, i) => i + 1)
   }
 
   host(node: number): Host {

@@ -364,10 +364,10 @@ export class Testbed {
     }
   }
 
-  /** Writes every host's configuration file. */
-  configure(config: RingConfig): void {
+  /** Writes every host's configuration file; hosts beyond the nodes are none of the cluster. */
+  configure(config: RingConfig, nodeCount = this.hosts.length): void {
     const ip = config.ip ?? 4
-    const nodes = this.hosts.map(host => {
+    const nodes = this.hosts.slice(0, nodeCount).map(host => {
       const rings = Array.from({ length: this.links }, (_, l) => `    ring${l}_addr: ${host.address(l, ip)}\n`).join('')
       return `  node {\n    nodeid: ${host.index}\n    name: n${host.index}\n${rings}  }\n`
     })
