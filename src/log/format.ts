@@ -40,6 +40,7 @@ const SOURCES: Readonly<Record<Subsystem, string>> = {
   CPG: 'services/cpg',
   QUORUM: 'services/quorum',
   VOTEQ: 'services/votequorum',
+  YKD: 'services/ykd',
   SYNC: 'sync',
   STATS: 'services/stats',
   PLOAD: 'services/pload',

@@ -17,6 +17,7 @@ export type Subsystem =
   | 'CPG'
   | 'QUORUM'
   | 'VOTEQ'
+  | 'YKD'
   | 'SYNC'
   | 'STATS'
   | 'PLOAD'

@@ -22,6 +22,7 @@ import { WdService } from '../services/wd/service.js'
 import type { TotemParameters } from '../totem/parameters.js'
 import { SingleRing } from '../totem/single-ring.js'
 import type { ConfigurationChange, TotemLower, TotemUpper } from '../totem/types.js'
+import type { QuorumView } from '../wire/quorum-ipc.js'
 import { Loopback } from './loopback.js'
 import { ringText, TotemLog } from './totem-log.js'
 import type { NodeMembership, NodeOptions } from './types.js'
@@ -136,6 +137,10 @@ export class ClusterNode {
         tracking: options.expectedVotes,
       })
       executive.register(this.votequorum)
+    }
+    if (provider === 'ykd') {
+      const report = (view: QuorumView) => this.quorum.report(view)
+      executive.useYkd({ nodeId: config.nodeId, log: output.log, report })
     }
     executive.register(this.quorum)
 

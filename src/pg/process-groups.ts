@@ -7,6 +7,7 @@ import {
   checkGroupHeader,
   GROUP_SERVICES,
   GROUP_SYNC,
+  GROUP_YKD,
   groupHeaderLength,
   writeGroupHeader,
 } from '../wire/pg.js'
@@ -38,6 +39,7 @@ export class ProcessGroups {
   readonly #reassembly: Reassembly
   readonly #servicesHeader: Uint8Array
   readonly #syncHeader: Uint8Array
+  readonly #ykdHeader: Uint8Array
 
   constructor(options: ProcessGroupsOptions) {
     const { queue, netMtu, receiver } = options
@@ -48,6 +50,7 @@ export class ProcessGroups {
     this.#receiver = receiver
     this.#servicesHeader = groupHeader(GROUP_SERVICES, queue.littleEndian)
     this.#syncHeader = groupHeader(GROUP_SYNC, queue.littleEndian)
+    this.#ykdHeader = groupHeader(GROUP_YKD, queue.littleEndian)
     this.limits = new QueueLimits(queue, packetSize)
     this.#packer = new Packer(queue, packetSize, this.stats)
     this.#reassembly = new Reassembly(
@@ -79,7 +82,8 @@ export class ProcessGroups {
       this.stats.refusedMessages++
       return false
     }
-    const header = group === Group.sync ? this.#syncHeader : this.#servicesHeader
+    const header =
+      group === Group.services ? this.#servicesHeader : group === Group.sync ? this.#syncHeader : this.#ykdHeader
     this.#packer.append(header, head, headOff, headLen, body, bodyOff, bodyLen)
     return true
   }
@@ -146,6 +150,7 @@ export class ProcessGroups {
     let groups = 0
     if (addressesGroup(buf, off, GROUP_SERVICES, little)) groups |= Group.services
     if (addressesGroup(buf, off, GROUP_SYNC, little)) groups |= Group.sync
+    if (groups === 0 && addressesGroup(buf, off, GROUP_YKD, little)) groups = Group.ykd
     if (groups === 0) this.stats.unknownGroups++
     else this.#receiver.receive(groups, buf, off + header, len - header, origin, little)
   }

@@ -23,7 +23,7 @@ export interface FrameQueue {
 }
 
 /** The groups that messages are addressed to, as bits of a mask. */
-export const Group = { services: 1, sync: 2 } as const
+export const Group = { services: 1, sync: 2, ykd: 4 } as const
 export type GroupBit = (typeof Group)[keyof typeof Group]
 
 export interface MessageReceiver {

@@ -11,6 +11,7 @@ import type { GatePort } from './gate.js'
 import { Outbox } from './outbox.js'
 import { ServiceTable } from './table.js'
 import type { RingPort, Service } from './types.js'
+import { Ykd, type YkdOptions } from './ykd/ykd.js'
 
 const NOTHING = new Uint8Array(0)
 /** Places of a send queue that its free places never include (spec: totem 6.5). */
@@ -37,6 +38,7 @@ export class Executive implements TotemUpper {
   readonly table: ServiceTable
   readonly #outbox: Outbox
   readonly #queue: FrameQueue
+  #ykd: Ykd | undefined
 
   constructor(options: ExecutiveOptions) {
     const { nodeId, queue, netMtu, log, ready } = options
@@ -46,6 +48,7 @@ export class Executive implements TotemUpper {
       receive: (groups, buf, off, len, origin, little) => {
         if ((groups & Group.services) !== 0) this.table.receive(buf, off, len, origin, little)
         if ((groups & Group.sync) !== 0) this.sync.receive(buf, off, len, origin, little)
+        if ((groups & Group.ykd) !== 0) this.#ykd?.receive(buf, off, len, origin, little)
       },
     }
     this.groups = new ProcessGroups({ queue, netMtu, receiver })
@@ -80,6 +83,16 @@ export class Executive implements TotemUpper {
     if (service.sync !== null) this.sync.register({ id: service.id, name: service.name, sync: service.sync })
   }
 
+  /** The quorum provider that has a group of its own and takes no part in synchronisations. */
+  useYkd(options: Omit<YkdOptions, 'send' | 'requestToken' | 'littleEndian'>): void {
+    this.#ykd = new Ykd({
+      ...options,
+      littleEndian: this.#queue.littleEndian,
+      send: (buf, off, len) => this.groups.send(Group.ykd, buf, off, len, NOTHING, 0, 0),
+      requestToken: () => this.groups.requestToken(),
+    })
+  }
+
   /** The node is about to leave in order: services say their last words. Leave when `drained`. */
   exit(): void {
     this.table.exit()
@@ -101,6 +114,7 @@ export class Executive implements TotemUpper {
   }
 
   tokenSent(): void {
+    this.#ykd?.tokenSent()
     this.sync.tokenSent()
     this.#outbox.tokenSent()
   }
@@ -122,6 +136,9 @@ export class Executive implements TotemUpper {
     this.#outbox.close()
     this.table.configurationChanged(change)
     if (change.kind === 'transitional') this.sync.transitional(change.members)
-    else this.sync.regular(change.members, change.ring)
+    else {
+      this.sync.regular(change.members, change.ring)
+      this.#ykd?.configurationChanged(change.members, change.ring)
+    }
   }
 }

@@ -83,6 +83,9 @@ export const GROUP_SERVICES: Uint8Array = Uint8Array.of(0x61)
 /** The synchronisation barrier: "sync". */
 export const GROUP_SYNC: Uint8Array = Uint8Array.of(0x73, 0x79, 0x6e, 0x63)
 
+/** Dynamic linear voting: "ykd". */
+export const GROUP_YKD: Uint8Array = Uint8Array.of(0x79, 0x6b, 0x64)
+
 /** Checks the group header of a message and returns its length, which is where the payload starts; -1 if malformed. */
 export function checkGroupHeader(buf: Uint8Array, off: number, len: number, little: boolean): number {
   if (len < GROUP_LENGTHS) return -1

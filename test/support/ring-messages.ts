@@ -11,6 +11,7 @@ import { createGeneration3 } from '../../src/wire/generation3.js'
 import { checkServiceMessage, ServiceId, serviceOf } from '../../src/wire/service.js'
 import * as sync from '../../src/wire/sync.js'
 import * as votequorum from '../../src/wire/votequorum.js'
+import * as ykd from '../../src/wire/ykd.js'
 import type { TotemMessage } from './captures.js'
 import { FakeQueue, NET_MTU, type Packet } from './fake-ring.js'
 import { Collector, type Received } from './messages.js'
@@ -52,6 +53,7 @@ export function serviceMessages(packets: readonly Packet[]): ServiceMessage[] {
 
 function canonical({ groups, origin, bytes }: Received): ServiceMessage | undefined {
   if (groups === Group.sync) return { origin, kind: 'sync', bytes: canonicalSync(bytes).toString('hex') }
+  if (groups === Group.ykd) return { origin, kind: 'ykd', bytes: canonicalYkd(bytes).toString('hex') }
   const id = checkServiceMessage(bytes, 0, bytes.length, LITTLE)
   const service = serviceOf(id)
   const kind = `${service}.${id & 0xffff}`
@@ -71,6 +73,14 @@ function canonicalSync(bytes: Buffer): Buffer {
   }
   if (!sync.readServiceBuild(bytes, 0, bytes.length, LITTLE, build)) throw new Error('a strange message of sync')
   return out.subarray(0, sync.writeServiceBuild(build, out, 0, LITTLE))
+}
+
+function canonicalYkd(bytes: Buffer): Buffer {
+  const message = ykd.readYkdMessage(bytes, 0, bytes.length, LITTLE)
+  if (message === undefined) throw new Error('a strange message of ykd')
+  const out = Buffer.alloc(ykd.YKD_STATE_LENGTH)
+  if (message.kind === 'attempt') return out.subarray(0, ykd.writeYkdAttempt(out, 0, LITTLE))
+  return out.subarray(0, ykd.writeYkdState(message.state, out, 0, LITTLE))
 }
 
 function canonicalCmap(bytes: Buffer): Buffer {

@@ -76,6 +76,9 @@ export class ServiceNode extends FakeNode {
       })
       this.executive.register(this.votequorum)
     }
+    if (provider === 'ykd') {
+      this.executive.useYkd({ nodeId: id, log, report: view => this.quorum.report(view) })
+    }
     // Not in the order of their ids: the barrier has to sort.
     this.executive.register(this.quorum)
     this.executive.register(this.cpg)

@@ -3,11 +3,12 @@
 import type { LogSink } from '../../log/types.js'
 
 /** What decides; `none`: nothing does, and the node is always quorate. */
-export type QuorumProvider = 'none' | 'votequorum'
+export type QuorumProvider = 'none' | 'votequorum' | 'ykd'
 
 const PROVIDERS: ReadonlyMap<string, QuorumProvider> = new Map([
   ['', 'none'],
   ['corosync_votequorum', 'votequorum'],
+  ['corosync_ykd', 'ykd'],
 ])
 
 /** The configuration cannot be started with; `message` in the words of the C daemon. */

@@ -248,7 +248,7 @@ describe('groups', () => {
 
   it('that nobody knows are counted', () => {
     const { receiver, groups } = layer()
-    receive(groups, packetOf([grouped(text('ykd'), text('x'))]))
+    receive(groups, packetOf([grouped(text('ydk'), text('x'))]))
     assert.equal(groups.stats.unknownGroups, 1)
     assert.deepEqual(receiver.messages, [])
   })

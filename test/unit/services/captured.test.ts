@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { LiveMap } from '../../../src/services/cmap/live-map.js'
 import type { CpgListener } from '../../../src/services/cpg/types.js'
 import { CsError } from '../../../src/services/errors.js'
 import { checkPacket, packetContinuation, packetFragmented, pieceLength } from '../../../src/wire/pg.js'
@@ -86,6 +87,49 @@ describe('three nodes that start, join and leave (udpu-join-leave)', () => {
       assert.ok(packets !== undefined)
       compare(ring, packets)
       assert.deepEqual(shapes(ring.packets), shapes(packets))
+    })
+  }
+})
+
+describe('dynamic linear voting through splits and restarts (ykd-3n)', () => {
+  const captured = packetsByRing(totemOverKnet(loadCapture('ykd-3n')))
+  const cluster = new FakeCluster()
+  const start = (id: number) => {
+    const map = new LiveMap()
+    map.set('quorum.provider', { type: 'str', value: 'corosync_ykd' })
+    return startNode(cluster, id, { map })
+  }
+  const primary = () =>
+    [...cluster.nodes.values()].filter(node => (node as ServiceNode).quorum.quorate).map(({ id }) => id)
+  for (const id of [1, 2, 3]) start(id)
+  const found: number[][] = []
+  const form = (seq: number, ...lists: readonly (readonly number[])[]) => {
+    for (const members of lists) cluster.run(cluster.form(members, seq))
+    found.push(primary())
+  }
+  form(9, [1, 2, 3])
+  form(13, [1, 2], [3])
+  form(17, [1], [2])
+  form(21, [2, 3])
+  form(25, [1, 2, 3])
+  cluster.nodes.delete(1)
+  form(29, [2, 3])
+  cluster.nodes.delete(2)
+  form(33, [3])
+  start(1)
+  form(37, [1, 3])
+
+  it('half of the last primary membership is primary, less is not', () => {
+    assert.deepEqual(found, [[1, 2, 3], [1, 2], [1, 2], [1, 2, 3], [1, 2, 3], [2, 3], [3], [3, 1]])
+  })
+
+  for (const name of ['1.9', '1.13', '1.25', '1.37']) {
+    it(`the same messages in the same order on ring ${name}`, () => {
+      const packets = captured.get(name)
+      const ring = cluster.rings.find(({ identity }) => `${identity.nodeId}.${identity.seq}` === name)
+      assert.ok(packets !== undefined && ring !== undefined)
+      assert.ok(serviceMessages(packets).filter(({ kind }) => kind === 'ykd').length >= 4)
+      compare(ring, packets)
     })
   }
 })
