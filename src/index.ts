@@ -3,7 +3,7 @@
 export type { ClusterConfiguration, ShutdownKind, ShutdownQuestion } from './client/cfg.js'
 export type { Cluster, ClusterEvents, ProcessGroups } from './client/cluster.js'
 export type { ConfigurationMap, MapChange, TrackOptions } from './client/cmap.js'
-export { type ConnectOptions, connect, type DaemonCluster } from './client/connect.js'
+export { type ConnectOptions, connect } from './client/connect.js'
 export {
   AlreadyJoinedError,
   ClosedError,

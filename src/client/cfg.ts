@@ -22,7 +22,7 @@ import {
 import { HOST_LITTLE_ENDIAN, readS32 } from '../wire/cursor.js'
 import { type ClusterError, callError } from './errors.js'
 import { EventStream, type Tracking } from './event-stream.js'
-import { type DaemonOptions, ServiceLink } from './service-link.js'
+import { type ServiceAccess, ServiceLink } from './service-link.js'
 
 /**
  * `request`: programs that follow shutdowns may refuse. `regardless`: they are told, and asked, but cannot refuse.
@@ -42,8 +42,8 @@ export class ClusterConfiguration {
   #questions: EventStream<ShutdownQuestion> | undefined
 
   /** Made by `connect`. */
-  constructor(options: DaemonOptions) {
-    this.#link = new ServiceLink('cfg', options, {
+  constructor(access: ServiceAccess) {
+    this.#link = new ServiceLink('cfg', access, {
       event: (buf, off, len) => this.#asked(buf, off, len),
       lost: error => this.#questions?.end(error),
     })

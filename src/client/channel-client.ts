@@ -17,7 +17,7 @@ import { CPG_MAX_ATOMIC_LENGTH, CpgPartial } from '../services/cpg/types.js'
 import { CsError, type CsErrorCode } from '../services/errors.js'
 
 /** Bound of what waits on this side, in requests and in bytes; a program that awaits `send` never comes near. */
-const MAX_WAITING_REQUESTS = 65_536
+export const WAITING_MAX = 65_536
 const MAX_WAITING_BYTES = 256 << 20
 export const WAITING_LIMIT = '65536 messages or 256 MiB'
 
@@ -131,7 +131,7 @@ export class ChannelClient {
 
   #request(kind: number, a: number, b: number, bytes: Uint8Array): Promise<CsErrorCode> {
     if (this.#refusal !== undefined) return Promise.resolve(this.#refusal)
-    if (this.#waiting.length >= MAX_WAITING_REQUESTS || this.#waitingBytes >= MAX_WAITING_BYTES) {
+    if (this.#waiting.length >= WAITING_MAX || this.#waitingBytes >= MAX_WAITING_BYTES) {
       return Promise.resolve(CsError.QUEUE_FULL)
     }
     return new Promise(resolve => {

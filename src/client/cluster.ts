@@ -1,13 +1,17 @@
-// The handle on a node that runs inside this program: which nodes form the ring, the groups that this process has joined,
-// the end. In: what the executive reports through its link. Out: groups, ring changes.
+// The handle on a node, be it inside this program or a daemon of this host: which nodes form the ring, the groups that this
+// process has joined, the node's services, the end. In: what the node reports through its link. Out: groups, ring changes.
 
 import { EventEmitter } from 'node:events'
-import { CsError } from '../services/errors.js'
 import type { RingIdentity } from '../totem/types.js'
-import { AlreadyJoinedError, ClosedError, ClusterError } from './errors.js'
+import { ClusterConfiguration } from './cfg.js'
+import { ConfigurationMap } from './cmap.js'
+import { AlreadyJoinedError, ClosedError, ClusterError, ConnectionLostError } from './errors.js'
 import type { GroupMember, Member, RingEvent } from './events.js'
 import { Group, type JoinOptions } from './group.js'
-import type { EngineLink, EngineListener, MemberDirectory } from './link.js'
+import { GroupDirectory } from './group-directory.js'
+import type { EngineLink, EngineListener } from './link.js'
+import { Quorum } from './quorum.js'
+import { VoteQuorum } from './votequorum.js'
 
 export interface ClusterEvents {
   /** The nodes that can reach each other have changed. */
@@ -30,26 +34,49 @@ export interface ProcessGroups {
 
 export class Cluster extends EventEmitter<ClusterEvents> {
   readonly cpg: ProcessGroups
+  /** The configuration map of this node. */
+  readonly cmap: ConfigurationMap
+  /** Its map of statistics. */
+  readonly stats: ConfigurationMap
+  readonly cfg: ClusterConfiguration
+  readonly quorum: Quorum
+  /** Where the provider of quorum is corosync_votequorum; elsewhere calls reject. */
+  readonly votequorum: VoteQuorum
+  readonly #directory: GroupDirectory
   readonly #link: EngineLink
   readonly #groups = new Set<Group>()
   #ring: RingEvent = { type: 'ring', ring: { nodeId: 0, seq: 0 }, members: [] }
   #end: { readonly error: Error | undefined } | undefined
   #closing: Promise<void> | undefined
 
-  /** Made by `startNode`. `attach` gives the link the listener that the cluster is. */
+  /** Made by `startNode` and `connect`. `attach` gives the link the listener that the cluster is. */
   constructor(attach: (listener: EngineListener) => EngineLink) {
     super()
     this.cpg = {
       join: (name, options = {}) => this.#join(name, options),
-      groups: () => this.#directory().groups(),
-      members: name => this.#directory().members(name),
-      processes: () => this.#directory().processes(),
+      groups: () => this.#directory.groups(),
+      members: name => this.#directory.members(name),
+      processes: () => this.#directory.processes(),
     }
     this.#link = attach({
       rung: () => this.#rung(),
       ringChanged: (ring, members) => this.#ringChanged(ring, members),
       ended: error => this.#ended(error),
     })
+    const { services } = this.#link
+    this.cmap = new ConfigurationMap('default', services)
+    this.stats = new ConfigurationMap('stats', services)
+    this.cfg = new ClusterConfiguration(services)
+    this.quorum = new Quorum(services)
+    this.votequorum = new VoteQuorum(services)
+    this.#directory = new GroupDirectory(services)
+  }
+
+  /** What the program is done with, or the reason why it has to be. */
+  #closeServices(error: Error | undefined): void {
+    const reason = error === undefined || error instanceof ClusterError ? error : new ConnectionLostError(error.message)
+    const { cmap, stats, cfg, quorum, votequorum } = this
+    for (const service of [cmap, stats, cfg, quorum, votequorum, this.#directory]) service.close(reason)
   }
 
   get nodeId(): number {
@@ -70,7 +97,10 @@ export class Cluster extends EventEmitter<ClusterEvents> {
     return this.#ring.ring
   }
 
-  /** Leaves every group and the ring, and stops the node. What is still to be sent is not sent. */
+  /**
+   * Leaves every group. A node inside the program leaves the ring and stops; a daemon goes on. What is still to be sent is not
+   * sent.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -81,6 +111,7 @@ export class Cluster extends EventEmitter<ClusterEvents> {
   }
 
   async #close(): Promise<void> {
+    this.#closeServices(undefined)
     for (const group of this.#groups) group.close()
     this.#groups.clear()
     if (this.#end === undefined) await this.#link.stop()
@@ -103,11 +134,6 @@ export class Cluster extends EventEmitter<ClusterEvents> {
     return group
   }
 
-  #directory(): MemberDirectory {
-    if (this.#link.directory !== undefined) return this.#link.directory
-    throw new ClusterError(CsError.NOT_SUPPORTED, 'a node inside the program does not list groups')
-  }
-
   #rung(): void {
     for (const group of this.#groups) {
       group.service()
@@ -122,6 +148,7 @@ export class Cluster extends EventEmitter<ClusterEvents> {
 
   #ended(error: Error | undefined): void {
     this.#end = { error }
+    this.#closeServices(error)
     for (const group of this.#groups) group.cut(error ?? new ClosedError('the cluster'))
     this.emit('end', error)
   }

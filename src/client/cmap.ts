@@ -2,7 +2,6 @@
 // calls. Out: promises of values, iterators, changes.
 
 import { isKeyName, isMapValue, type MapValue } from '../config/map.js'
-import type { IpcClient } from '../ipc/client.js'
 import { readValue, typeNumber, valueLength, writeValue } from '../services/cmap/value-bytes.js'
 import { CsError } from '../services/errors.js'
 import {
@@ -28,7 +27,7 @@ import {
 } from '../wire/cmap-ipc.js'
 import { ClusterError, callError } from './errors.js'
 import { EventStream, type Tracking } from './event-stream.js'
-import { callOn, type DaemonOptions, ServiceLink } from './service-link.js'
+import { callOn, type ServiceAccess, ServiceLink } from './service-link.js'
 
 /** Something has changed under a key. */
 export interface MapChange {
@@ -60,18 +59,18 @@ export class ConfigurationMap {
   #serial = 0
 
   /** Made by `connect`. */
-  constructor(map: keyof typeof CmapMapId, options: DaemonOptions) {
+  constructor(map: keyof typeof CmapMapId, access: ServiceAccess) {
     this.#link = new ServiceLink(
       'cmap',
-      options,
+      access,
       {
         event: (buf, off, len) => this.#changed(buf, off, len),
         lost: error => {
           for (const stream of this.#trackings.values()) stream.end(error)
         },
       },
-      async (client: IpcClient) => {
-        await callOn(client, 'choosing a map', cmapMapRequest(CmapMapId[map]), options.timeoutMs)
+      async connection => {
+        await callOn(connection, 'choosing a map', cmapMapRequest(CmapMapId[map]), access.timeoutMs)
       },
     )
   }

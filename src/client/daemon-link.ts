@@ -2,13 +2,13 @@
 // end of that one is the end of the daemon.
 
 import type { RingIdentity } from '../totem/types.js'
-import { ClusterError } from './errors.js'
+import { daemonAccess } from './daemon-access.js'
 import type { Tracking } from './event-stream.js'
-import { GroupDirectory } from './group-directory.js'
 import { IpcMemberChannel, type IpcMemberOptions } from './ipc-member.js'
 import type { EngineLink, EngineListener } from './link.js'
 import type { MemberChannel } from './member-channel.js'
 import type { QuorumTrackEvent } from './quorum.js'
+import type { ServiceAccess } from './service-link.js'
 
 /** What follows the ring for the link. */
 export interface RingWatch {
@@ -19,7 +19,7 @@ export interface RingWatch {
 export class DaemonLink implements EngineLink {
   readonly nodeId: number
   readonly configuredNodeIds: readonly number[]
-  readonly directory: GroupDirectory
+  readonly services: ServiceAccess
   readonly #options: IpcMemberOptions
   readonly #listener: EngineListener
   readonly #watch: RingWatch
@@ -34,7 +34,7 @@ export class DaemonLink implements EngineLink {
   ) {
     this.nodeId = options.nodeId
     this.configuredNodeIds = configuredNodeIds
-    this.directory = new GroupDirectory(options)
+    this.services = daemonAccess(options)
     this.#options = options
     this.#listener = listener
     this.#watch = watch
@@ -58,7 +58,6 @@ export class DaemonLink implements EngineLink {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#channels].map(channel => channel.closed))
-    this.directory.close()
     await this.#watch.events.stop()
     this.#end(undefined)
   }
@@ -72,7 +71,6 @@ export class DaemonLink implements EngineLink {
   #end(error: Error | undefined): void {
     if (this.#ended) return
     this.#ended = true
-    this.directory.close(error === undefined || error instanceof ClusterError ? error : undefined)
     this.#listener.ended(error)
   }
 }

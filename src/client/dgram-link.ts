@@ -2,6 +2,7 @@
 // node, driver and the in-thread channels.
 
 import { type ExecutiveSetup, liveMap, nodeConfig, openRingIdStore } from '../daemon/executive-setup.js'
+import { LocalPrograms } from '../daemon/local-programs.js'
 import { LogFilter } from '../log/filter.js'
 import type { LogRecord } from '../log/record.js'
 import type { LogSink } from '../log/types.js'
@@ -37,6 +38,7 @@ export function createDgramLink(
     if (error === undefined) recording?.end('left')
     else recording?.end('failed', error.message)
     listener.ended(error)
+    link.ended()
   }
   const ringId = openRingIdStore(setup)
   const config = nodeConfig(setup)
@@ -76,6 +78,13 @@ export function createDgramLink(
       nodeId: setup.nodeId,
       configuredNodeIds: setup.memberNodeIds,
       cpg: node.cpg,
+      programs: tell =>
+        new LocalPrograms({
+          services: node.services,
+          port: node.executive.port,
+          tellTime: () => node.advance(performance.now()),
+          tell,
+        }),
       ...(setup.maxQueuedBytes === undefined ? {} : { maxQueuedBytes: setup.maxQueuedBytes }),
       served: () => driver.wake(),
       stop: async () => {
@@ -86,8 +95,10 @@ export function createDgramLink(
     listener,
   )
   node.onMembership(({ ring, members, synchronised }) => {
+    link.synchronised(synchronised)
     if (synchronised) listener.ringChanged(ring, members)
   })
+  node.onReady(() => link.ready())
 
   /** A failure inside the node is the node's end, not the program's. */
   const guarded = (work: () => void): void => {

@@ -15,7 +15,7 @@ import {
 import { ClusterError, callError } from './errors.js'
 import type { GroupMember, Member } from './events.js'
 import { toMember } from './events.js'
-import { type DaemonOptions, ServiceLink } from './service-link.js'
+import { type ServiceAccess, ServiceLink } from './service-link.js'
 
 /** What an iteration goes over. */
 const Iteration = { NAMES: 1, ALL: 3 } as const
@@ -23,8 +23,8 @@ const Iteration = { NAMES: 1, ALL: 3 } as const
 export class GroupDirectory {
   readonly #link: ServiceLink
 
-  constructor(options: DaemonOptions) {
-    this.#link = new ServiceLink('cpg', options)
+  constructor(access: ServiceAccess) {
+    this.#link = new ServiceLink('cpg', access)
   }
 
   async groups(): Promise<readonly string[]> {

@@ -3,7 +3,9 @@
 
 import type { SharedMemory } from '../daemon/channel.js'
 import { type CpgService, LocalMembers } from '../daemon/local-members.js'
+import type { FromService, LocalPrograms, ToService } from '../daemon/local-programs.js'
 import type { EngineLink, EngineListener } from './link.js'
+import { LocalAccess } from './local-access.js'
 import type { MemberChannel } from './member-channel.js'
 import { type ChannelMemory, MemoryMemberChannel } from './memory-channel.js'
 
@@ -11,6 +13,8 @@ export interface InlineLinkOptions {
   readonly nodeId: number
   readonly configuredNodeIds: readonly number[]
   readonly cpg: CpgService
+  /** The node's services; none where they are not of interest. */
+  readonly programs?: (tell: (message: FromService) => boolean) => LocalPrograms
   readonly maxQueuedBytes?: number
   /** The node was called on behalf of members: its deadlines may have changed. */
   readonly served?: () => void
@@ -21,6 +25,8 @@ export interface InlineLinkOptions {
 export class InlineLink implements EngineLink, ChannelMemory {
   readonly nodeId: number
   readonly configuredNodeIds: readonly number[]
+  readonly services: LocalAccess
+  readonly #programs: LocalPrograms | undefined
   readonly #options: InlineLinkOptions
   readonly #listener: EngineListener
   readonly #members: LocalMembers
@@ -32,6 +38,11 @@ export class InlineLink implements EngineLink, ChannelMemory {
     this.configuredNodeIds = options.configuredNodeIds
     this.#options = options
     this.#listener = listener
+    this.#programs = options.programs?.(message => {
+      this.services.take(message)
+      return true
+    })
+    this.services = new LocalAccess(message => this.#ask(message))
     this.#members = new LocalMembers({
       cpg: options.cpg,
       nodeId: options.nodeId,
@@ -71,9 +82,34 @@ export class InlineLink implements EngineLink, ChannelMemory {
     return this.#options.stop()
   }
 
+  /** The node's services have begun or ended to agree with those of the others. */
+  synchronised(done: boolean): void {
+    if (done) this.#programs?.synchronised()
+    else this.#programs?.synchronising()
+  }
+
+  /** The ring can take more. */
+  ready(): void {
+    this.#programs?.resume()
+  }
+
+  /** The node has ended. */
+  ended(): void {
+    this.services.end()
+  }
+
   /** To be called whenever the node has worked. */
   worked(): void {
     this.#members.worked()
+  }
+
+  /** In a turn of its own, as a request that crosses threads would be. */
+  #ask(message: ToService): void {
+    setImmediate(() => {
+      if (this.#programs !== undefined) this.#programs.take(message)
+      else if (message.kind === 'open') this.services.take({ kind: 'opened', id: message.id, known: false })
+      this.#options.served?.()
+    })
   }
 
   #ringUser(): void {

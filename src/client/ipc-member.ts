@@ -26,10 +26,11 @@ import {
 } from '../wire/cpg-ipc.js'
 import { HOST_LITTLE_ENDIAN, readS32 } from '../wire/cursor.js'
 import { Assembly } from './assembly.js'
+import { type DaemonOptions, openConnection } from './daemon-access.js'
 import { ClusterError, ConnectionLostError } from './errors.js'
 import { type GroupEvent, toMember, toMemberChange } from './events.js'
 import type { ChannelEnd, MemberChannel } from './member-channel.js'
-import { answerCode, type DaemonOptions, openConnection, pause } from './service-link.js'
+import { answerCode, pause } from './service-link.js'
 
 /** CPG_TYPE_AGREED; daemons treat all guarantees alike. */
 const AGREED = 2

@@ -2,8 +2,8 @@
 // node:dgram, or in a daemon of this host.
 
 import type { RingIdentity } from '../totem/types.js'
-import type { GroupMember, Member } from './events.js'
 import type { MemberChannel } from './member-channel.js'
+import type { ServiceAccess } from './service-link.js'
 
 export interface EngineListener {
   /** The node has done something: requests performed, events there, room made. */
@@ -14,19 +14,12 @@ export interface EngineListener {
   ended(error: Error | undefined): void
 }
 
-/** Who is in which group. */
-export interface MemberDirectory {
-  groups(): Promise<readonly string[]>
-  members(group: string): Promise<readonly Member[]>
-  processes(): Promise<readonly GroupMember[]>
-}
-
 export interface EngineLink {
   readonly nodeId: number
   /** Node ids of the configuration, this one included. */
   readonly configuredNodeIds: readonly number[]
-  /** Undefined where there is none. */
-  readonly directory?: MemberDirectory
+  /** The way to the node's services. */
+  readonly services: ServiceAccess
   /** A channel for a new member that is about to join. */
   open(): MemberChannel
   /** The program is done: a node of its own leaves the ring in order and ends. */

@@ -20,6 +20,8 @@ export interface NodeDescription {
   readonly clusterName?: string
   /** Further keys of the totem section, by their names in corosync.conf. */
   readonly totem?: Readonly<Record<string, string | number>>
+  /** Keys of the quorum section: `provider: 'corosync_votequorum'` has votes counted. */
+  readonly quorum?: Readonly<Record<string, string | number>>
 }
 
 /** A value on a line of its own: anything but what would end the line or open a section. */
@@ -43,6 +45,7 @@ export function configurationText(description: NodeDescription): string {
     lines.push('node {', ...entries(node), '}')
   }
   lines.push('}')
+  if (description.quorum !== undefined) lines.push('quorum {', ...entries(description.quorum), '}')
   return `${lines.join('\n')}\n`
 }
 

@@ -18,7 +18,7 @@ import {
 } from '../wire/quorum-ipc.js'
 import { type ClusterError, callError } from './errors.js'
 import { EventStream, type Tracking } from './event-stream.js'
-import { type DaemonOptions, ServiceLink } from './service-link.js'
+import { type ServiceAccess, ServiceLink } from './service-link.js'
 
 export interface RingId {
   /** 0 where the daemon does not tell (model 0). */
@@ -55,14 +55,14 @@ export interface QuorumTrackOptions {
 }
 
 export class Quorum {
-  readonly #options: DaemonOptions
+  readonly #access: ServiceAccess
   readonly #link: ServiceLink
   readonly #trackings = new Set<EventStream<QuorumTrackEvent>>()
 
   /** Made by `connect`. */
-  constructor(options: DaemonOptions) {
-    this.#options = options
-    this.#link = new ServiceLink('quorum', options)
+  constructor(access: ServiceAccess) {
+    this.#access = access
+    this.#link = new ServiceLink('quorum', access)
   }
 
   /** May this side of a partition act? Without a provider every side may. */
@@ -79,7 +79,7 @@ export class Quorum {
   async track(options: QuorumTrackOptions = {}): Promise<Tracking<QuorumTrackEvent>> {
     const { model = 1, current = true } = options
     // A connection of its own: each can track once, in one model.
-    const link = new ServiceLink('quorum', this.#options, {
+    const link = new ServiceLink('quorum', this.#access, {
       event: (buf, off, len) => {
         const event = readEvent(buf, off, len)
         if (event !== undefined) stream.push(event)

@@ -1,30 +1,17 @@
-// A connection to one service of the daemon, opened when it is first used. In: requests as bytes. Out: answers that went
-// well, errors with their codes, events. Must not know what any message means.
+// A connection to one service of the node, opened when it is first used, whether the node is a daemon or inside this program.
+// In: requests as bytes. Out: answers that went well, errors with their codes, events. Must not know what any message means.
 
-import { IpcClient, type IpcClientOptions } from '../ipc/client.js'
 import { IpcError } from '../ipc/errors.js'
 import { CsError } from '../services/errors.js'
 import { Errno } from '../sys/errno.js'
 import { HOST_LITTLE_ENDIAN } from '../wire/cursor.js'
 import { RESPONSE_HEADER_LENGTH, responseError } from '../wire/service.js'
 import { WAITING_LIMIT } from './channel-client.js'
-import {
-  ClosedError,
-  type ClusterError,
-  ConnectionError,
-  ConnectionLostError,
-  callError,
-  QueueFullError,
-} from './errors.js'
-
-export interface DaemonOptions extends IpcClientOptions {
-  /** How long a daemon that is starting or busy is asked again, in milliseconds. */
-  readonly timeoutMs: number
-}
+import { ClosedError, type ClusterError, ConnectionLostError, callError, QueueFullError } from './errors.js'
 
 /** Between attempts: first, and at most. */
-const RETRY_MIN_MS = 2
-const RETRY_MAX_MS = 50
+export const RETRY_MIN_MS = 2
+export const RETRY_MAX_MS = 50
 
 export interface ServiceListener {
   /** An event, header first; valid for the length of the call. */
@@ -33,35 +20,26 @@ export interface ServiceListener {
   lost(error: ConnectionLostError): void
 }
 
-const DEAF: ServiceListener = { event: () => {}, lost: () => {} }
-
-/** Connects; asks again while the daemon is not ready. Rejects with ConnectionError. */
-export async function openConnection(
-  service: string,
-  options: DaemonOptions,
-  listener: ServiceListener,
-): Promise<IpcClient> {
-  const until = performance.now() + options.timeoutMs
-  for (let wait = RETRY_MIN_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
-    try {
-      return await IpcClient.connect(service, options, {
-        event: (buf, off, len) => listener.event(buf, off, len),
-        lost: error => listener.lost(lostError(service, error)),
-      })
-    } catch (error) {
-      if (!(error instanceof IpcError)) throw error
-      if (error.errno !== Errno.EAGAIN || performance.now() >= until) {
-        throw new ConnectionError(error.errno, error.message, { cause: error })
-      }
-    }
-    await pause(wait)
-  }
+export interface ServiceConnection {
+  readonly service: string
+  /** Resolves with the answer, a copy. Rejects with IpcError: EBADF after `close`, ENOTCONN when the other side has gone. */
+  request(message: Uint8Array): Promise<Uint8Array>
+  /** What waits is rejected: with EBADF, or with the reason when it is the other side that has gone. */
+  close(reason?: IpcError): void
 }
 
+/** The way to a node's services. */
+export interface ServiceAccess {
+  /** How long a busy service is asked again, in milliseconds. */
+  readonly timeoutMs: number
+  /** Rejects with ConnectionError. */
+  connect(service: string, listener: ServiceListener): Promise<ServiceConnection>
+}
+
+const DEAF: ServiceListener = { event: () => {}, lost: () => {} }
+
 export function lostError(service: string, cause: IpcError): ConnectionLostError {
-  return new ConnectionLostError(`the connection to the daemon's service '${service}' is lost: ${cause.message}`, {
-    cause,
-  })
+  return new ConnectionLostError(`the connection to the service '${service}' is lost: ${cause.message}`, { cause })
 }
 
 export function pause(ms: number): Promise<void> {
@@ -75,50 +53,50 @@ export function answerCode(answer: Uint8Array): number {
 
 export class ServiceLink {
   readonly service: string
-  readonly #options: DaemonOptions
+  readonly #access: ServiceAccess
   readonly #listener: ServiceListener
-  readonly #prepare: (client: IpcClient) => Promise<void>
-  #opening: Promise<IpcClient> | undefined
-  #client: IpcClient | undefined
+  readonly #prepare: (connection: ServiceConnection) => Promise<void>
+  #opening: Promise<ServiceConnection> | undefined
+  #connection: ServiceConnection | undefined
   #end: ClusterError | undefined
 
   /** `prepare` makes the first requests of a new connection. */
   constructor(
     service: string,
-    options: DaemonOptions,
+    access: ServiceAccess,
     listener: ServiceListener = DEAF,
-    prepare: (client: IpcClient) => Promise<void> = async () => {},
+    prepare: (connection: ServiceConnection) => Promise<void> = async () => {},
   ) {
     this.service = service
-    this.#options = options
+    this.#access = access
     this.#listener = listener
     this.#prepare = prepare
   }
 
   /**
    * Makes a call; `what` names it in errors. Resolves with the whole answer if that says OK, rejects with ClusterError if
-   * it says anything else. While the ring is busy the daemon says so, and is asked again.
+   * it says anything else. While the ring is busy the service says so, and is asked again.
    */
   async call(what: string, request: Uint8Array): Promise<Uint8Array> {
     if (this.#end !== undefined) throw this.#end
-    const client = this.#client ?? (await this.#open())
-    return callOn(client, what, request, this.#options.timeoutMs)
+    const connection = this.#connection ?? (await this.#open())
+    return callOn(connection, what, request, this.#access.timeoutMs)
   }
 
   /** Calls are rejected from now on, with `error` when it is not the program that ends it. */
   close(error?: ClusterError): void {
     this.#end ??= error ?? new ClosedError('the cluster')
-    this.#client?.close(error === undefined ? undefined : new IpcError(Errno.ENOTCONN, error.message))
+    this.#connection?.close(error === undefined ? undefined : new IpcError(Errno.ENOTCONN, error.message))
   }
 
-  #open(): Promise<IpcClient> {
+  #open(): Promise<ServiceConnection> {
     this.#opening ??= this.#connect()
     return this.#opening
   }
 
-  async #connect(): Promise<IpcClient> {
+  async #connect(): Promise<ServiceConnection> {
     try {
-      const client = await openConnection(this.service, this.#options, {
+      const connection = await this.#access.connect(this.service, {
         event: (buf, off, len) => this.#listener.event(buf, off, len),
         lost: error => {
           this.#end ??= error
@@ -126,14 +104,14 @@ export class ServiceLink {
         },
       })
       try {
-        await this.#prepare(client)
+        await this.#prepare(connection)
       } catch (error) {
-        client.close()
+        connection.close()
         throw error
       }
-      if (this.#end !== undefined) client.close()
-      else this.#client = client
-      return client
+      if (this.#end !== undefined) connection.close()
+      else this.#connection = connection
+      return connection
     } catch (error) {
       // A daemon that was not there may be there at the next call.
       this.#opening = undefined
@@ -144,7 +122,7 @@ export class ServiceLink {
 
 /** As ServiceLink.call, on a connection of one's own. */
 export async function callOn(
-  client: IpcClient,
+  connection: ServiceConnection,
   what: string,
   request: Uint8Array,
   timeoutMs: number,
@@ -153,9 +131,9 @@ export async function callOn(
   for (let wait = RETRY_MIN_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
     let answer: Uint8Array
     try {
-      answer = await client.request(request)
+      answer = await connection.request(request)
     } catch (error) {
-      throw error instanceof IpcError ? requestError(client.service, what, error) : error
+      throw error instanceof IpcError ? requestError(connection.service, what, error) : error
     }
     const code = answerCode(answer)
     if (code === CsError.OK) return answer

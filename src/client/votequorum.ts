@@ -20,7 +20,7 @@ import {
 import { type ClusterError, callError } from './errors.js'
 import { EventStream, type Tracking } from './event-stream.js'
 import type { RingId } from './quorum.js'
-import { type DaemonOptions, ServiceLink } from './service-link.js'
+import { type ServiceAccess, ServiceLink } from './service-link.js'
 
 /** `none`: the quorum device has no state. */
 export type VoterState = 'member' | 'dead' | 'leaving' | 'none'
@@ -82,14 +82,14 @@ const STATES: Readonly<Record<number, VoterState>> = { 1: 'member', 2: 'dead', 3
 export class VoteQuorum {
   /** Calls of the program that is the quorum device of this node. */
   readonly device: QuorumDevice
-  readonly #options: DaemonOptions
+  readonly #access: ServiceAccess
   readonly #link: ServiceLink
   readonly #trackings = new Set<EventStream<VoteTrackEvent>>()
 
   /** Made by `connect`. */
-  constructor(options: DaemonOptions) {
-    this.#options = options
-    this.#link = new ServiceLink('votequorum', options)
+  constructor(access: ServiceAccess) {
+    this.#access = access
+    this.#link = new ServiceLink('votequorum', access)
     this.device = new QuorumDevice((what, request, fields) => this.#call(what, request, fields))
   }
 
@@ -132,7 +132,7 @@ export class VoteQuorum {
 
   /** Follows decisions, memberships and changes of the expected votes; begins with how things stand unless told not to. */
   async track({ current = true }: { readonly current?: boolean } = {}): Promise<Tracking<VoteTrackEvent>> {
-    const link = new ServiceLink('votequorum', this.#options, {
+    const link = new ServiceLink('votequorum', this.#access, {
       event: (buf, off, len) => {
         const event = readEvent(buf, off, len)
         if (event !== undefined) stream.push(event)

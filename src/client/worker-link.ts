@@ -8,6 +8,7 @@ import type { LogRecord } from '../log/record.js'
 import type { EngineRecording } from '../recorder/engine-recording.js'
 import { EngineError } from './errors.js'
 import type { EngineLink, EngineListener } from './link.js'
+import { LocalAccess } from './local-access.js'
 import type { MemberChannel } from './member-channel.js'
 import { type ChannelMemory, MemoryMemberChannel } from './memory-channel.js'
 
@@ -19,6 +20,7 @@ const USED_MAX = 16
 export class WorkerLink implements EngineLink, ChannelMemory {
   readonly nodeId: number
   readonly configuredNodeIds: readonly number[]
+  readonly services: LocalAccess
   readonly #executive: Executive
   readonly #ended: Promise<void>
   /** Channels that the program is done with. */
@@ -45,13 +47,16 @@ export class WorkerLink implements EngineLink, ChannelMemory {
       rung: () => listener.rung(),
       ringChanged: (ring, members) => listener.ringChanged(ring, members),
       synchronized: () => {},
+      service: message => this.services.take(message),
       ended: end => {
         process.off('exit', atExit)
         listener.ended(this.#errorOf(end))
+        this.services.end()
         ended()
       },
     }
     this.#executive = new Executive(setup, embedded, recording)
+    this.services = new LocalAccess(message => this.#executive.program(message))
     process.on('exit', atExit)
   }
 

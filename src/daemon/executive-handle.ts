@@ -14,6 +14,7 @@ import {
   type WorkerData,
 } from './executive-protocol.js'
 import type { ExecutiveSetup } from './executive-setup.js'
+import type { FromService, ToService } from './local-programs.js'
 import type { ExecutiveEnd, ExecutiveHandle, ExecutiveListener } from './types.js'
 
 /** What the library wants to know besides. */
@@ -21,6 +22,8 @@ export interface EmbeddedListener extends ExecutiveListener {
   ringChanged(ring: RingIdentity, members: readonly number[]): void
   /** Channels have news. */
   rung(): void
+  /** A service of the node has something to say. */
+  service(message: FromService): void
 }
 
 /** Promises on shared memory: Node has them, the library of types for its oldest version does not. */
@@ -81,6 +84,11 @@ export class Executive implements ExecutiveHandle {
     this.#post({ type: 'member', memory })
   }
 
+  /** Asks a service of the node. */
+  program(message: ToService): void {
+    this.#post({ type: 'program', message })
+  }
+
   leave(): void {
     Atomics.compareExchange(this.#words, SharedWord.STOP, StopWish.NONE, StopWish.LEAVE)
     this.ring()
@@ -106,6 +114,10 @@ export class Executive implements ExecutiveHandle {
       case 'ring':
         this.#listener.ringChanged?.(message.ring, message.members)
         this.#listener.synchronized()
+        break
+      case 'service':
+        Atomics.sub(this.#words, SharedWord.SERVICE_WAITING, 1)
+        this.#listener.service?.(message.message)
         break
       case 'flightRecord':
         this.#listener.flightRecordWanted?.()

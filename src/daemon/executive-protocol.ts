@@ -7,6 +7,7 @@ import type { ConfigurationRead, MapEntry } from '../services/cfg/types.js'
 import type { RingIdentity } from '../totem/types.js'
 import type { SharedMemory } from './channel.js'
 import type { ExecutiveSetup } from './executive-setup.js'
+import type { FromService, ToService } from './local-programs.js'
 
 /** Words of the memory that the two threads share, besides channels. */
 export const SharedWord = {
@@ -22,8 +23,13 @@ export const SharedWord = {
   TO_MAIN: 4,
   /** Lines of the log that the main thread has not written yet. */
   LINES_WAITING: 5,
+  /** Answers and events of services that the main thread has not taken yet. */
+  SERVICE_WAITING: 6,
 } as const
 export const SHARED_BYTES = 64
+
+/** Beyond this a program that does not take what services tell it loses the connection. */
+export const SERVICE_WAITING_MAX = 65_536
 
 export const StopWish = { NONE: 0, LEAVE: 1, AT_ONCE: 2 } as const
 
@@ -39,6 +45,8 @@ export interface WorkerData {
 /** To the executive. */
 export type ToExecutive =
   | { readonly type: 'member'; readonly memory: SharedMemory }
+  /** The program asks a service. */
+  | { readonly type: 'program'; readonly message: ToService }
   /** Answers to what it asked. */
   | { readonly type: 'configuration'; readonly read: ConfigurationRead }
   | { readonly type: 'logFilesReopened'; readonly worked: boolean }
@@ -48,6 +56,8 @@ export type ToExecutive =
 export type FromExecutive =
   | { readonly type: 'log'; readonly record: LogRecord }
   | { readonly type: 'ring'; readonly ring: RingIdentity; readonly members: readonly number[] }
+  /** A service tells the program. */
+  | { readonly type: 'service'; readonly message: FromService }
   /** A flight record is wanted. */
   | { readonly type: 'flightRecord' }
   /** Questions and wishes: see MainThreadTasks. */

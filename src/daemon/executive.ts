@@ -10,12 +10,20 @@ import { EngineRecorder } from '../recorder/engine-recorder.js'
 import { clearEventFd } from '../sys/eventfd.js'
 import { Epoll } from '../sys/layout.js'
 import { setNice, setRoundRobin, setThreadName } from '../sys/thread.js'
-import { type FromExecutive, SharedWord, StopWish, type ToExecutive, type WorkerData } from './executive-protocol.js'
+import {
+  type FromExecutive,
+  SERVICE_WAITING_MAX,
+  SharedWord,
+  StopWish,
+  type ToExecutive,
+  type WorkerData,
+} from './executive-protocol.js'
 import { liveMap, nodeConfig, openRingIdStore } from './executive-setup.js'
 import { ExpectedVotesFile } from './expected-votes-file.js'
 import { HOST_READINGS } from './host-readings.js'
 import { servePrograms } from './library-server.js'
 import { LocalMembers } from './local-members.js'
+import { LocalPrograms } from './local-programs.js'
 import { RingLoop } from './loop.js'
 import { Reconfiguration } from './reconfiguration.js'
 import { applyScheduling, moveToRootCgroup } from './scheduling.js'
@@ -110,15 +118,29 @@ async function main(): Promise<FromExecutive> {
     ...(setup.maxQueuedBytes === undefined ? {} : { maxQueuedBytes: setup.maxQueuedBytes }),
   })
   const programs = setup.ipc === undefined ? undefined : servePrograms(setup.ipc, node, loop, log)
+  const local = new LocalPrograms({
+    services: node.services,
+    port: node.executive.port,
+    tellTime: () => node.advance(loop.now()),
+    tell: message => {
+      tell({ type: 'service', message })
+      return Atomics.add(words, SharedWord.SERVICE_WAITING, 1) < SERVICE_WAITING_MAX
+    },
+  })
   node.onReady(() => {
     members.service()
     programs?.resume()
+    local.resume()
   })
   node.onMembership(({ ring, members, synchronised }) => {
     if (synchronised) {
       programs?.synchronised()
+      local.synchronised()
       tell({ type: 'ring', ring, members })
-    } else programs?.synchronising()
+    } else {
+      programs?.synchronising()
+      local.synchronising()
+    }
   })
   if (setup.scheduling !== undefined) {
     const refused = loop.lockMemory()
@@ -129,6 +151,9 @@ async function main(): Promise<FromExecutive> {
     switch (message.type) {
       case 'member':
         members.add(message.memory)
+        break
+      case 'program':
+        local.take(message.message)
         break
       case 'configuration':
         node.advance(loop.now())

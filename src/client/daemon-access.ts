@@ -1,0 +1,50 @@
+// Connections to the services of a daemon of this host. In: where it is. Out: connections. A daemon that is starting is asked
+// again for a while.
+
+import { IpcClient, type IpcClientOptions } from '../ipc/client.js'
+import { IpcError } from '../ipc/errors.js'
+import { Errno } from '../sys/errno.js'
+import { ConnectionError } from './errors.js'
+import {
+  lostError,
+  pause,
+  RETRY_MAX_MS,
+  RETRY_MIN_MS,
+  type ServiceAccess,
+  type ServiceListener,
+} from './service-link.js'
+
+export interface DaemonOptions extends IpcClientOptions {
+  /** How long a daemon that is starting or busy is asked again, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** Connects; asks again while the daemon is not ready. Rejects with ConnectionError. */
+export async function openConnection(
+  service: string,
+  options: DaemonOptions,
+  listener: ServiceListener,
+): Promise<IpcClient> {
+  const until = performance.now() + options.timeoutMs
+  for (let wait = RETRY_MIN_MS; ; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
+    try {
+      return await IpcClient.connect(service, options, {
+        event: (buf, off, len) => listener.event(buf, off, len),
+        lost: error => listener.lost(lostError(service, error)),
+      })
+    } catch (error) {
+      if (!(error instanceof IpcError)) throw error
+      if (error.errno !== Errno.EAGAIN || performance.now() >= until) {
+        throw new ConnectionError(error.errno, error.message, { cause: error })
+      }
+    }
+    await pause(wait)
+  }
+}
+
+export function daemonAccess(options: DaemonOptions): ServiceAccess {
+  return {
+    timeoutMs: options.timeoutMs,
+    connect: (service, listener) => openConnection(service, options, listener),
+  }
+}
