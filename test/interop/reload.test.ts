@@ -90,7 +90,9 @@ for (const kinds of RINGS) {
     after(() => ring?.cluster.down())
 
     const restore = () => {
-      ring.cluster.nodes.forEach((node, i) => writeFileSync(ring.cluster.host(node).configFile, original[i] ?? ''))
+      for (const [i, node] of ring.cluster.nodes.entries()) {
+        writeFileSync(ring.cluster.host(node).configFile, original[i] ?? '')
+      }
     }
     // C daemons lose lines of their logs while they reload, now and then: only their maps are looked at.
     const ours = ([...kinds.entries()] as [number, DaemonKind][]).flatMap(([i, kind]) =>
