@@ -170,6 +170,15 @@ for (const kinds of RINGS) {
       assert.deepEqual(await ring.cluster.host(1).joinedNodes(), [1, 2, 3])
     })
 
+    it('tells everybody the version of a file', async () => {
+      ring.edit(text => text.replace('version: 2\n', 'version: 2\n  config_version: 7\n'), [2])
+      assert.equal(await ring.reload(), 0)
+      await ring.expect('runtime.members.2.config_version', '7')
+      await ring.expect('runtime.members.1.config_version', '0')
+      restore()
+      assert.equal(await ring.reload(), 0)
+    })
+
     it('leaves what cannot change, and says so', async () => {
       ring.edit(text =>
         text.replace('cluster_name: testbed', 'cluster_name: other').replace('transport: udpu', 'transport: udp'),
