@@ -12,6 +12,7 @@ import { EngineRecorder } from '../recorder/engine-recorder.js'
 import type { EngineRecording } from '../recorder/engine-recording.js'
 import { DgramDriver } from './dgram-driver.js'
 import { EngineError } from './errors.js'
+import { inlineHost } from './inline-host.js'
 import { InlineLink } from './inline-link.js'
 import type { EngineLink, EngineListener } from './link.js'
 
@@ -46,20 +47,31 @@ export function createDgramLink(
     transport: setup.transport,
     ringId,
     log: sink,
-    shutdownRequested: reason => {
-      leave().then(() => end(new EngineError(`the node has left: ${reason}`)))
-    },
+    shutdownRequested: reason => leaveFor(reason),
   })
+  const leaveFor = (reason: string): void => {
+    leave().then(() => end(new EngineError(`the node has left: ${reason}`)))
+  }
   const observer =
     recording === undefined
       ? undefined
       : new EngineRecorder(recording.memory, () => performance.timeOrigin + performance.now())
-  const node = new ClusterNode({
+  const host = inlineHost(
+    {
+      killed: reason => {
+        end(new EngineError(reason))
+      },
+      leave: leaveFor,
+    },
+    () => node.cfg,
+  )
+  const node: ClusterNode = new ClusterNode({
     config,
     output: driver.output,
     random: Math.random,
     observer,
     map: liveMap(setup.map),
+    host,
     addressesOf: nodeId =>
       setup.transport.members.filter(member => member.nodeId === nodeId).map(member => member.address),
   })

@@ -90,7 +90,9 @@ for (const kinds of RINGS) {
     after(() => ring?.cluster.down())
 
     const restore = () => {
-      ring.cluster.nodes.forEach((node, i) => writeFileSync(ring.cluster.host(node).configFile, original[i] ?? ''))
+      for (const [i, node] of ring.cluster.nodes.entries()) {
+        writeFileSync(ring.cluster.host(node).configFile, original[i] ?? '')
+      }
     }
     // C daemons lose lines of their logs while they reload, now and then: only their maps are looked at.
     const ours = ([...kinds.entries()] as [number, DaemonKind][]).flatMap(([i, kind]) =>
@@ -166,6 +168,15 @@ for (const kinds of RINGS) {
       assert.equal(await ring.reload(), 0)
       await ring.cluster.settled()
       assert.deepEqual(await ring.cluster.host(1).joinedNodes(), [1, 2, 3])
+    })
+
+    it('tells everybody the version of a file', async () => {
+      ring.edit(text => text.replace('version: 2\n', 'version: 2\n  config_version: 7\n'), [2])
+      assert.equal(await ring.reload(), 0)
+      await ring.expect('runtime.members.2.config_version', '7')
+      await ring.expect('runtime.members.1.config_version', '0')
+      restore()
+      assert.equal(await ring.reload(), 0)
     })
 
     it('leaves what cannot change, and says so', async () => {

@@ -17,6 +17,8 @@ export interface CfgNodeOptions {
   readonly littleEndian?: boolean
   /** Without surroundings, as in a simulation. */
   readonly bare?: boolean
+  /** Others than the node itself. */
+  readonly host?: (cfg: () => CfgService) => CfgHost
 }
 
 const HEADER_LENGTH = 16
@@ -68,7 +70,8 @@ export class CfgNode extends FakeNode implements CfgHost {
     }
     this.executive = new Executive({ nodeId: id, queue: this.queue, netMtu: NET_MTU, log, ready: () => {} })
     const { port } = this.executive
-    this.cfg = new CfgService({ port, map: this.map, log, host: options.bare === true ? undefined : this })
+    const host = options.bare === true ? undefined : (options.host?.(() => this.cfg) ?? this)
+    this.cfg = new CfgService({ port, map: this.map, log, host })
     this.executive.register(new CmapService({ port, map: this.map, log, shutdown: () => {} }))
     this.executive.register(this.cfg)
     this.upper = this.executive

@@ -7,6 +7,7 @@ import * as ipc from '../../../src/wire/cfg-ipc.js'
 import { checkServiceMessage, functionOf, ServiceId, serviceOf } from '../../../src/wire/service.js'
 import { loadCapture, totemOverKnet } from '../../support/captures.js'
 import { FakeQueue, NET_MTU } from '../../support/fake-ring.js'
+import { guard } from '../../support/guarded.js'
 import { Collector } from '../../support/messages.js'
 import { packetsByRing } from '../../support/ring-messages.js'
 
@@ -88,6 +89,16 @@ describe('cluster messages of the configuration service', () => {
     assert.equal(cfg.readCfgKill(buf, 0, cfg.CFG_KILL_LENGTH - 1, true), undefined)
     assert.equal(cfg.readCfgSource(buf, 0, cfg.CFG_SOURCE_LENGTH - 1, true), undefined)
     assert.equal(cfg.readCfgCrypto(buf, 0, cfg.CFG_CRYPTO_LENGTH - 1, true), undefined)
+  })
+
+  it('are read within themselves, whatever they say', () => {
+    for (const length of [0, 1, 255, 256, 257, 0xffff]) {
+      const bytes = Buffer.alloc(cfg.CFG_KILL_LENGTH, 'x')
+      bytes.writeUInt16LE(length, 24)
+      const { buf, off } = guard(bytes)
+      const reason = cfg.readCfgKill(buf, off, bytes.length, true)?.reason
+      assert.equal(reason?.length, Math.min(length, cfg.CFG_REASON_MAX))
+    }
   })
 
   it('with a reason beyond its room end with the room', () => {
