@@ -71,8 +71,8 @@ class Votes {
     await this.cluster.settled(members)
   }
 
+  /** Further apart than they are: cuts that there are already stay. */
   async split(...parts: readonly (readonly number[])[]): Promise<void> {
-    this.cluster.heal()
     this.cluster.partition(...parts)
     for (const part of parts) await this.cluster.settled(part)
   }
@@ -283,6 +283,35 @@ for (const kinds of RINGS) {
         await votes.are([1, 2], '3/1/2 Qdevice')
       }),
     )
+  })
+}
+
+for (const kinds of RINGS) {
+  describe(`dynamic linear voting on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+    it('half of the last primary membership is primary, less is not', async () => {
+      const cluster = await ServiceCluster.form(kinds, { quorum: '  provider: corosync_ykd\n' })
+      try {
+        const votes = new Votes(cluster)
+        const primary = async (...wanted: number[]) => {
+          const found: number[] = []
+          for (const node of cluster.nodes) {
+            const { stdout } = await cluster.host(node).run('corosync-quorumtool', ['-s'], 3000)
+            assert.match(stdout, /^Quorum provider: +corosync_ykd$/m)
+            if (/^Quorate: +Yes$/m.test(stdout)) found.push(node)
+          }
+          assert.deepEqual(found, wanted)
+        }
+        await primary(1, 2, 3)
+        await votes.split([1, 2], [3])
+        await primary(1, 2)
+        await votes.split([1], [2], [3])
+        await primary(1, 2)
+        await votes.heal([1, 2, 3])
+        await primary(1, 2, 3)
+      } finally {
+        await cluster.down()
+      }
+    })
   })
 }
 
