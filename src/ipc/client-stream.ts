@@ -108,13 +108,11 @@ export class ClientStream {
     return true
   }
 
+  /** Whether the end comes in order or by a reset says nothing: unread bytes make the difference (spec: ipc 10.2). */
   #closed(): void {
-    const reason = 'the daemon has closed the connection'
-    if (this.#owner === undefined) this.#settle(new IpcError(Errno.ENOTCONN, reason))
-    else
-      this.#owner.closed(
-        this.#failure === undefined ? new IpcError(Errno.ENOTCONN, reason) : asIpcError(this.#failure, reason),
-      )
+    const error = new IpcError(Errno.ENOTCONN, 'the daemon has closed the connection', { cause: this.#failure })
+    if (this.#owner === undefined) this.#settle(error)
+    else this.#owner.closed(error)
   }
 }
 
