@@ -10,32 +10,50 @@ import { Epoll } from '../sys/layout.js'
 export interface WatchWorkerData {
   /** Descriptor of the set of sockets to wait for. */
   readonly epoll: number
-  /** Set to 1, the helper ends. */
-  readonly stop: SharedArrayBuffer
+  /** WatchWord. */
+  readonly words: SharedArrayBuffer
 }
 
-/** Tag of the descriptor that wakes the helper. */
+export const WatchWord = {
+  /** Set to 1, the helper ends. */
+  STOP: 0,
+  /** Set by the helper when it has come up. */
+  UP: 1,
+} as const
+const WATCH_BYTES = 8
+
+/** Tag of the descriptor that wakes the helper; as a message: it has come up. */
 export const WAKE_TAG = 0
+/** How long a process that exits waits for a helper that is coming up: cut off in the middle of that, it would abort. */
+const UP_MS = 1000
 
 class Helper {
   readonly #poll = new EventPoll()
   readonly #wakeFd = openEventFd()
-  readonly #stop = new SharedArrayBuffer(4)
+  readonly #words = new Int32Array(new SharedArrayBuffer(WATCH_BYTES))
   readonly #worker: Worker
   readonly #watches = new Map<number, () => void>()
   #lastTag = WAKE_TAG
 
   constructor() {
     this.#poll.add(this.#wakeFd, Epoll.IN, WAKE_TAG)
-    const data: WatchWorkerData = { epoll: this.#poll.fd, stop: this.#stop }
+    const data: WatchWorkerData = { epoll: this.#poll.fd, words: this.#words.buffer as SharedArrayBuffer }
     this.#worker = new Worker(new URL('./datagram-watch-worker.js', import.meta.url), { workerData: data })
-    this.#worker.on('message', (tag: number) => this.#watches.get(tag)?.())
+    this.#worker.on('message', (tag: number) => {
+      // From now on the stream sockets of the connections keep the process alive.
+      if (tag === WAKE_TAG) this.#worker.unref()
+      else this.#watches.get(tag)?.()
+    })
+    const atExit = () => {
+      this.end()
+      Atomics.wait(this.#words, WatchWord.UP, 0, UP_MS)
+    }
+    process.on('exit', atExit)
     this.#worker.on('exit', () => {
+      process.off('exit', atExit)
       this.#poll.close()
       closeFd(this.#wakeFd)
     })
-    // The stream sockets of the connections keep the process alive.
-    this.#worker.unref()
   }
 
   add(fd: number, readable: () => void): number {
@@ -59,7 +77,7 @@ class Helper {
   }
 
   end(): void {
-    Atomics.store(new Int32Array(this.#stop), 0, 1)
+    Atomics.store(this.#words, WatchWord.STOP, 1)
     signalEventFd(this.#wakeFd)
   }
 }

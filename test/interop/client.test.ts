@@ -2,13 +2,18 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SHORT_TIMERS } from '../support/combination.js'
 import { type Host, type HostProcess, interopSkip, type RingConfig, Testbed, until } from '../support/testbed.js'
 
+const ROOT = new URL('../../../', import.meta.url)
+const EXAMPLE = fileURLToPath(new URL('dist/examples/watch.js', ROOT))
 const PROGRAM = fileURLToPath(new URL('../support/client-scenarios.js', import.meta.url))
 const SCENARIO_MS = 60_000
+/** A user of no rights. */
+const USER = '65534'
 const FORM_MS = 20_000
 
 function start(host: Host, scenario: string, argument = ''): HostProcess {
@@ -35,10 +40,32 @@ function says(program: HostProcess, line: string): Promise<true> {
   )
 }
 
+/** What `docs/library.md` shows of a client, as one program. */
+function documented(): string {
+  const text = readFileSync(new URL('docs/library.md', ROOT), 'utf8')
+  const from = text.indexOf('## A client of a daemon')
+  const blocks = [...text.slice(from, text.indexOf('## A group')).matchAll(/```ts\n(.*?)```/gs)].map(match => match[1]!)
+  assert.equal(blocks.length, 5)
+  const library = new URL('dist/src/index.js', ROOT)
+  return `import { connect } from '${library}'\n${blocks.join('\n')}\nawait cluster.close()\n`
+}
+
+/** What that program prints, among other things. */
+const SHOWN = [
+  /^node 1 of 1,2,3, ring of 1,2,3$/m,
+  /^\{ type: 'u32', value: 11 \}$/m,
+  /^my\.limit add undefined 10\nmy\.limit modify 10 11\nmy\.limit delete 11 undefined$/m,
+  /^runtime\.config\.totem\.token 400$/m,
+  /^stats\.srp\.mcast_tx$/m,
+  /^may act$/m,
+  /^3 of 3 votes, it takes 2$/m,
+  /^3 true$/m,
+]
+
 /** Daemons that programs may find; each has to do all of this. */
 const DAEMONS: Readonly<Record<string, readonly string[]>> = {
   'the C daemon': ['corosync'],
-  'our daemon': [process.execPath, fileURLToPath(new URL('../../../bin/corosync', import.meta.url))],
+  'our daemon': [process.execPath, fileURLToPath(new URL('bin/corosync', ROOT))],
 }
 
 async function cluster(count: number, daemon: readonly string[], config: Partial<RingConfig> = {}): Promise<Testbed> {
@@ -121,6 +148,28 @@ for (const [name, daemon] of Object.entries(DAEMONS)) {
       writeFileSync(configFile, text)
     })
 
+    it('does what the documentation shows', async () => {
+      const file = join(testbed.directory, 'snippets.mjs')
+      writeFileSync(file, documented())
+      const program = testbed.host(1).spawn(process.execPath, [file])
+      await succeeds(program)
+      for (const line of SHOWN) assert.match(program.stdout, line)
+    })
+
+    it('runs the example', async () => {
+      const program = testbed.host(1).spawn(process.execPath, [EXAMPLE])
+      await says(program, 'members on nodes 1')
+      program.child.stdin!.write('hello\n')
+      await says(program, 'node 1 says hello')
+      await testbed.host(2).run('corosync-cmapctl', ['-s', 'test.elsewhere', 'u8', '1'])
+      await testbed.host(1).run('corosync-cmapctl', ['-s', 'test.example', 'u8', '1'])
+      await says(program, 'add test.example 1')
+      program.child.stdin!.write('\n')
+      await succeeds(program)
+      assert.match(program.stdout, /^node 1, ring of nodes 1 2 3\n(.*\n)*quorate\n/)
+      assert.doesNotMatch(program.stdout, /test\.elsewhere/)
+    })
+
     it('keeps replicas on three hosts in step', async () => {
       const programs = testbed.hosts.map(host => start(host, 'replica', `6,${host.index}`))
       await Promise.all(programs.map(program => says(program, 'done')))
@@ -161,9 +210,30 @@ for (const [name, daemon] of Object.entries(DAEMONS)) {
         await succeeds(start(host, 'flood', '500x60000'))
         const listener = start(host, 'overheard')
         await says(listener, 'listening')
+        const { stdout: files } = await host.run('sh', ['-c', 'ls /dev/shm/qb-[0-9]*'])
+        assert.match(files, /qb-control-cmap/)
+        assert.doesNotMatch(files, /qb-request-cmap-data/)
         await host.run('corosync-cmapctl', ['-s', 'test.overheard', 'u8', '1'])
         await succeeds(listener)
         await diesWith(host)
+      } finally {
+        await testbed.down()
+      }
+    })
+
+    it('is let in as an ordinary user once the map says so', async () => {
+      const testbed = await cluster(1, daemon)
+      const [host] = testbed.hosts as [Host]
+      const asUser = (scenario: string): HostProcess => {
+        const user = ['--reuid', USER, '--regid', USER, '--clear-groups']
+        return host.spawn('setpriv', [...user, process.execPath, '--enable-source-maps', PROGRAM, scenario])
+      }
+      try {
+        const refused = asUser('values')
+        assert.equal(await refused.exited, 1)
+        assert.match(refused.stderr, /ConnectionError.*\n(.*\n)*.*CS_ERR_ACCESS/)
+        await host.run('corosync-cmapctl', ['-s', `uidgid.uid.${USER}`, 'u8', '1'])
+        for (const scenario of ['values', 'tracking', 'group', 'sizes']) await succeeds(asUser(scenario))
       } finally {
         await testbed.down()
       }
@@ -180,3 +250,31 @@ for (const [name, daemon] of Object.entries(DAEMONS)) {
     })
   })
 }
+
+describe('programs of a ring with both daemons', { skip: interopSkip() }, () => {
+  let testbed: Testbed
+
+  before(async () => {
+    testbed = await Testbed.create({ hosts: 3 })
+    testbed.configure({ transport: 'udpu', totem: SHORT_TIMERS })
+    const [c, ours] = Object.values(DAEMONS) as [readonly string[], readonly string[]]
+    for (const [i, host] of testbed.hosts.entries()) host.start(i === 1 ? ours : c)
+    for (const host of testbed.hosts) await formed(host, 3)
+  })
+  after(() => testbed?.down())
+
+  it('see the same messages and members in the same order', async () => {
+    const programs = testbed.hosts.map(host => start(host, 'chorus', '3'))
+    for (const program of programs) await succeeds(program)
+    const [first, ...others] = programs.map(({ stdout }) => stdout)
+    assert.match(first!, /^events \d+ [0-9a-f]{64}$/m)
+    for (const other of others) assert.equal(other, first)
+  })
+
+  it('keep replicas in step', async () => {
+    const programs = testbed.hosts.map(host => start(host, 'replica', `6,${host.index}`))
+    await Promise.all(programs.map(program => says(program, 'done')))
+    for (const program of programs) program.child.stdin!.write('end\n')
+    await Promise.all(programs.map(succeeds))
+  })
+})

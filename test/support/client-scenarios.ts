@@ -3,6 +3,7 @@
 // Run as: node client-scenarios.js SCENARIO [ARGUMENT]. Lines on standard output tell the test how far it is.
 
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   AlreadyJoinedError,
@@ -17,6 +18,9 @@ import {
   SlowConsumerError,
 } from '../../src/index.js'
 import { pattern, rejects, serviceChecks } from './service-checks.js'
+
+/** Messages of each member. */
+const CHORUS_MESSAGES = 300
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -134,6 +138,30 @@ const scenarios: Readonly<Record<string, (cluster: Cluster, argument: string) =>
       if (++next === count) break
     }
     await sending
+  },
+
+  /** Members on several hosts all send at once; what each has seen is printed as a fingerprint. */
+  async chorus(cluster, argument) {
+    const members = Number(argument)
+    const group = await cluster.cpg.join('chorus')
+    const hash = createHash('sha256')
+    let counted = 0
+    let messagesLeft = members * CHORUS_MESSAGES
+    const sending = async (): Promise<void> => {
+      for (let n = 0; n < CHORUS_MESSAGES; n++) await group.send(pattern(10 + ((n * 977) % 20_000), cluster.nodeId + n))
+    }
+    let sent: Promise<void> | undefined
+    for await (const event of group) {
+      // Events before everybody is there differ: who came first has seen more of them.
+      if (event.type === 'membership' && event.members.length === members) sent ??= sending()
+      if (event.type !== 'message') continue
+      hash.update(`${event.nodeId} `).update(event.data)
+      counted++
+      if (--messagesLeft === 0) break
+    }
+    await sent
+    say(`events ${counted} ${hash.digest('hex')}`)
+    await group.leave()
   },
 
   async slow(cluster) {
