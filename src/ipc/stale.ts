@@ -1,7 +1,8 @@
 // Directories of connections that a daemon of ours left when it was killed together with its programs (spec: ipc 10.6): each
 // holds 3 MiB of memory. Other servers of libqb use the same names, and process ids mean nothing between containers that
 // share /dev/shm. So each ring carries a mark of its daemon, and only what bears the mark of one that certainly
-// runs no more is removed. In: the directory of directories. Out: how many were removed.
+// runs no more is removed. Programs that outlive their daemon remove the files themselves and leave the directory: an empty
+// one holds nothing that anybody could miss. In: the directory of directories. Out: how many were removed.
 
 import {
   closeSync,
@@ -22,6 +23,8 @@ import { DAEMON_MARK_BYTES, RingHeader } from '../wire/ipc-transport.js'
 const DIRECTORY = /^qb-([0-9]+)-[0-9]+-[0-9]+-[A-Za-z0-9]{6}$/
 const REQUEST_HEADER = /^qb-request-.+-header$/
 const RING_FILE = /^qb-(?:request|response|event)-.+-(?:header|data)$/
+/** A server fills a directory as soon as it has made it, in milliseconds; one that is empty for so long stays empty. */
+const EMPTY_MS = 1000
 const MARK = /^corosync-ts ([^ ]+) ([0-9]+) ([0-9]+)$/
 
 let mark: string | undefined
@@ -56,7 +59,9 @@ function removeIfStale(path: string, server: number): boolean {
   try {
     const files = listed(path)
     const header = files.find(file => REQUEST_HEADER.test(file))
-    if (header === undefined || !isOfDead(readMark(join(path, header)), server)) return false
+    if (files.length === 0) {
+      if (isRunning(server) || Date.now() - fstatSync(fd).mtimeMs < EMPTY_MS) return false
+    } else if (header === undefined || !isOfDead(readMark(join(path, header)), server)) return false
     for (const file of files) if (RING_FILE.test(file)) native().unlinkat(fd, file, 0)
   } finally {
     closeSync(fd)
@@ -72,13 +77,18 @@ function removeIfStale(path: string, server: number): boolean {
 function isOfDead(found: string, server: number): boolean {
   const [, namespace, pid, started] = MARK.exec(found) ?? []
   if (namespace === undefined || Number(pid) !== server || namespace !== pidNamespace()) return false
-  try {
-    process.kill(server, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
+  if (!isRunning(server)) return true
   const now = startTime(server)
   return now !== undefined && now !== started
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
 }
 
 /** The mark in the header of a ring; empty when there is none. */

@@ -2,6 +2,7 @@
  *
  *   init [FLAGS]        model 1 with these flags; says its process id
  *   init-plain          cpg_initialize
+ *   init-wait           the same until it works, and which results it gave before, each as often as it changed
  *   init-model N        any model number
  *   join G, leave G, members G, local, finalize, fd, context, flow, max
  *   mcast TEXT, mcast-sizes N...   one piece per number, filled with a pattern
@@ -15,6 +16,8 @@
 
 #define SHORT_DATA 64
 #define MAX_PIECES 16
+/* A daemon that starts may be through with it in milliseconds. */
+#define INIT_PAUSE_US 100
 
 static cpg_handle_t handle;
 static cpg_iteration_handle_t iteration;
@@ -70,6 +73,23 @@ static void initialized(cs_error_t rc)
 	fd = -1;
 	if (rc == CS_OK) cpg_fd_get(handle, &fd);
 	say("INIT rc=%d pid=%d", rc, (int)getpid());
+}
+
+static void initialize_at_last(void)
+{
+	cpg_callbacks_t callbacks = {on_deliver, on_confchg};
+	char codes[256];
+	size_t at = 0;
+	cs_error_t rc, last = 0;
+	codes[0] = '\0';
+	do {
+		rc = cpg_initialize(&handle, &callbacks);
+		if (rc != last && at < sizeof codes) at += (size_t)snprintf(codes + at, sizeof codes - at, "%s%d", at ? "," : "", rc);
+		last = rc;
+		if (rc != CS_OK) usleep(INIT_PAUSE_US);
+	} while (rc != CS_OK);
+	say("CODES %s", codes);
+	initialized(rc);
 }
 
 static struct cpg_name group(int i)
@@ -159,6 +179,8 @@ static int command(const char *verb)
 	} else if (!strcmp(verb, "init-plain")) {
 		cpg_callbacks_t callbacks = {on_deliver, on_confchg};
 		initialized(cpg_initialize(&handle, &callbacks));
+	} else if (!strcmp(verb, "init-wait")) {
+		initialize_at_last();
 	} else if (!strcmp(verb, "init-model")) {
 		cpg_model_v1_data_t model = {(cpg_model_t)number(1), on_deliver, on_confchg, on_totem, 0};
 		initialized(cpg_model_initialize(&handle, (cpg_model_t)number(1), (cpg_model_data_t *)&model, NULL));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -87,6 +87,20 @@ describe('the directories of connections', () => {
     // Opening a pipe must not wait for its other end.
     assert.equal(spawnSync('mkfifo', [path]).status, 0)
     assert.equal(removeStaleDirectories(directory), 0)
+  })
+
+  it('are removed when the program has emptied them, but not while a server may be about to fill them', async () => {
+    const own = dirname(header())
+    for (const file of readdirSync(own)) rmSync(join(own, file))
+    const minuteAgo = Date.now() / 1000 - 60
+    utimesSync(own, minuteAgo, minuteAgo)
+    assert.equal(removeStaleDirectories(directory), 0, 'its daemon runs')
+    await kill()
+    utimesSync(own, Date.now() / 1000, Date.now() / 1000)
+    assert.equal(removeStaleDirectories(directory), 0, 'it is new')
+    utimesSync(own, minuteAgo, minuteAgo)
+    assert.equal(removeStaleDirectories(directory), 1)
+    assert.deepEqual(readdirSync(directory), [])
   })
 
   it('of other servers stay', async () => {
