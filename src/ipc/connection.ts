@@ -51,6 +51,8 @@ export class Connection implements IpcConnection {
   #hasRequests = false
   /** The owner could not take a request; it waits in the channel until `resume`. */
   #held = false
+  /** The loop tells of requests that have a descriptor of their own. */
+  #listening = true
   /** Bytes that the program has to be sent, one per event in its ring. */
   #owedBytes = 0
   /** The stream is full, the loop tells when it is not. */
@@ -158,6 +160,7 @@ export class Connection implements IpcConnection {
       if (!taken) {
         channel.unread()
         this.#held = true
+        this.#listen(false)
         this.statistics.receiveRetries++
         return false
       }
@@ -181,7 +184,9 @@ export class Connection implements IpcConnection {
   /** The owner may be able to take the request that it could not. */
   resume(): void {
     this.#held = false
-    if (this.#open && this.state.quota > 0) this.#host.ready(this)
+    if (!this.#open || this.state.quota === 0) return
+    this.#listen(true)
+    this.#host.ready(this)
   }
 
   /** The rate of the service has changed. */
@@ -194,7 +199,9 @@ export class Connection implements IpcConnection {
       this.#channel.setLevel(level)
       if (this.#channel.fault !== undefined) this.#end(this.#channel.fault)
     }
-    if (this.#open && this.#hasRequests && this.state.quota > 0) this.#host.ready(this)
+    if (!this.#open || this.state.quota === 0) return
+    if (!this.#held) this.#listen(true)
+    if (this.#hasRequests) this.#host.ready(this)
   }
 
   /** Ends without a word in the log: the service is closed. */
@@ -283,6 +290,15 @@ export class Connection implements IpcConnection {
   #requestReady(): void {
     this.#hasRequests = true
     if (this.state.quota > 0) this.#host.ready(this)
+    else this.#listen(false)
+  }
+
+  /** What is not going to be read must not keep the loop awake. */
+  #listen(wanted: boolean): void {
+    const { requestFd } = this.#channel
+    if (requestFd < 0 || wanted === this.#listening) return
+    this.#listening = wanted
+    this.#host.loop.modifyFd(requestFd, wanted ? Epoll.IN : 0)
   }
 
   #end(reason: string | undefined): void {

@@ -13,6 +13,11 @@ const MESSAGE_GROWTH = 256
 export interface GatePort {
   /** Whether an ordinary message of this many bytes would be taken now; if not, somebody is told when that may change. */
   canSend(bytes: number): boolean
+  /**
+   * So much waits for the ring that no request may add to it, not even one that does not ask for room; somebody is told
+   * when that is over.
+   */
+  readonly crowded: boolean
   /** Requests of this many bytes or more can never be sent. */
   readonly sizeLimit: number
 }
@@ -38,7 +43,7 @@ export class LibraryGate {
       client.respond(this.#refusal, 0, RESPONSE_HEADER_LENGTH)
       return 'invalid'
     }
-    if (request.flowControl && !this.#port.canSend(len + MESSAGE_GROWTH)) return 'later'
+    if (this.#port.crowded || (request.flowControl && !this.#port.canSend(len + MESSAGE_GROWTH))) return 'later'
     request.handle(client, buf, off, len)
     return 'handled'
   }

@@ -11,6 +11,11 @@ import type { ServiceTable } from './table.js'
 import type { RingPort } from './types.js'
 
 const NOTHING = new Uint8Array(0)
+/**
+ * Kept messages beyond which requests of programs wait: some requests send without asking for room, and a ring that does not
+ * form takes nothing. What is no request (programs that end, a file that is read again) comes on top.
+ */
+export const CROWDED_MESSAGES = 1024
 
 export interface OutboxOptions {
   readonly nodeId: number
@@ -30,8 +35,8 @@ export class Outbox implements RingPort {
   /** Closed from start and from each change until synchronisation is complete. */
   #open = false
   /**
-   * Messages that wait for the door to open or for room, oldest first. Their number is bounded by that of local
-   * clients.
+   * Messages that wait for the door to open or for room, oldest first. Their number is bounded by CROWDED_MESSAGES and the
+   * number of local clients.
    */
   #held: Uint8Array[] = []
   /** Length of the longest message refused since the last call of `ready`; -1: none was. */
@@ -74,6 +79,12 @@ export class Outbox implements RingPort {
     if (this.#open && this.#held.length === 0 && this.#groups.fits(bytes)) return true
     if (bytes > this.#refused) this.#refused = bytes
     return false
+  }
+
+  get crowded(): boolean {
+    if (this.#held.length < CROWDED_MESSAGES) return false
+    if (this.#refused < 0) this.#refused = 0
+    return true
   }
 
   /** Messages of this many bytes or more can never be sent. */

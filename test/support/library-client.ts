@@ -5,7 +5,7 @@ import type { Client, LibraryInterface } from '../../src/services/library.js'
 
 let lastSerial = 0
 
-export const OPEN_PORT: GatePort = { canSend: () => true, sizeLimit: 4 << 20 }
+export const OPEN_PORT: GatePort = { canSend: () => true, crowded: false, sizeLimit: 4 << 20 }
 
 export class LibraryClient implements Client {
   readonly serial = ++lastSerial

@@ -130,6 +130,7 @@ class Resource {
 }
 
 function numberOf(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return undefined
+  // Without two runs of digits side by side: a long text would be tried at every split of them.
+  if (text === undefined || !/^\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return undefined
   return Number(text)
 }

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { IpcClient } from '../../../src/ipc/client.js'
 import { HANDSHAKE_TIMEOUT_MS } from '../../../src/ipc/handshake.js'
 import { IpcServer, type IpcServerOptions } from '../../../src/ipc/server.js'
 import type { IpcConnection, IpcOwner, IpcRate } from '../../../src/ipc/types.js'
@@ -258,6 +259,54 @@ describe('the IPC server', () => {
     assert.deepEqual(owner.told.slice(2), ['later 1 7 16', 'later 1 7 16', 'request 1 7 16', 'request 1 8 16'])
     const { requests, receiveRetries } = owner.connections[0]!.statistics
     assert.deepEqual([requests, receiveRetries], [2, 2])
+  })
+
+  describe('with requests on a socket of their own', () => {
+    let client: IpcClient
+    const head = event(16)
+
+    beforeEach(async () => {
+      server.closeAll()
+      server = create({ transport: 'socket' })
+      server.open(service, SERVICE_ID)
+      client = await drive(IpcClient.connect(service, {}, { event() {}, lost() {} }))
+      clients.push(client)
+    })
+
+    /** Whether the loop sleeps: a turn may last that long and does. */
+    function sleeps(): boolean {
+      // Whoever is told of a request for the first time looks at it.
+      loop.turn(server, 0)
+      const began = performance.now()
+      loop.turn(server, 40)
+      return performance.now() - began > 30
+    }
+
+    it('sleeps while the rate forbids to take them', async () => {
+      server.setRate(service, 'off2')
+      await drive(client.post(head, new Uint8Array(0), 0))
+      assert.ok(sleeps())
+      assert.equal(owner.count('request'), 0)
+      server.setRate(service, 'fast')
+      await until(() => owner.count('request') === 1)
+      await drive(client.post(head, new Uint8Array(0), 0))
+      await until(() => owner.count('request') === 2)
+    })
+
+    it('sleeps while the owner cannot take them', async () => {
+      owner.onRequest = () => false
+      await drive(client.post(head, new Uint8Array(0), 0))
+      await until(() => owner.count('later') === 1)
+      await drive(client.post(head, new Uint8Array(0), 0))
+      server.setRate(service, 'off2')
+      server.setRate(service, 'fast')
+      assert.ok(sleeps())
+      owner.onRequest = () => true
+      server.resume()
+      await until(() => owner.count('request') === 2)
+      await drive(client.post(head, new Uint8Array(0), 0))
+      await until(() => owner.count('request') === 3)
+    })
   })
 
   describe('sending events', () => {

@@ -76,6 +76,15 @@ describe('the monitor of resources', () => {
     assert.deepEqual(logged, ['info MON Fsm:memory_used event "config_changed", state "stopped" --> "running"'])
   })
 
+  it('sees at once that a long text is no limit', () => {
+    const mon = new MonService({ map, log, readings })
+    const began = performance.now()
+    map.set('resources.system.load_15min.max', str(`${'1'.repeat(16_383)}x`))
+    // Two seconds where every split of the digits is tried; a ring does not wait that long for its token.
+    assert.ok(performance.now() - began < 200)
+    assert.equal(mon.nextDeadline(), Number.POSITIVE_INFINITY)
+  })
+
   it('begins with the limit of the file, and takes the period that is set later', () => {
     map.set('resources.system.load_15min.max', str('8.56'))
     map.set('resources.system.load_15min.poll_period', u64(7000))

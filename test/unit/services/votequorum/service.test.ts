@@ -351,3 +351,25 @@ describe('a start', () => {
     assert.throws(() => cluster.start(1), isRefusal)
   })
 })
+
+describe('a program that asks for votes faster than the ring takes orders', () => {
+  it('waits, and is taken again when the ring has worked them off', () => {
+    const cluster = new VoteCluster({ nodes: [1] })
+    cluster.startAll()
+    const node = cluster.node(1)
+    const program = new LibraryClient(cluster.service(1).library, { port: node.executive.port })
+    const order = writeVotequorumRequest(VotequorumRequest.setExpected, { value: 1 })
+    let taken = 0
+    while (taken < 500_000 && program.send(order) === 'handled') {
+      taken++
+      program.answers.length = 0
+    }
+    // The ring's queue, which holds 4 MiB, and what is kept for it.
+    assert.ok(taken < 200_000, `${taken} orders taken`)
+    assert.equal(program.answers.length, 0)
+    const before = node.readyCalls
+    cluster.rest()
+    assert.equal(node.readyCalls, before + 1)
+    assert.equal(program.send(order), 'handled')
+  })
+})
