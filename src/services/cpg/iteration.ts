@@ -22,15 +22,19 @@ export function iterationOrder(
   type: CpgIterationType,
   group?: Uint8Array,
 ): CpgIterationEntry[] {
-  const list: CpgIterationEntry[] = []
+  const groups = new Map<string, CpgIterationEntry[]>()
   for (const record of records) {
     if (type === CpgIteration.ONE_GROUP && !(group !== undefined && sameName(record.group, group))) continue
-    const first = list.findIndex(entry => sameName(entry.group, record.group))
-    if (type === CpgIteration.NAME_ONLY) {
-      if (first < 0) list.unshift({ group: record.group, nodeId: 0, pid: 0 })
-    } else {
-      list.splice(first + 1, 0, record)
-    }
+    const name = String.fromCharCode(...record.group)
+    const known = groups.get(name)
+    if (known === undefined) {
+      groups.set(name, [type === CpgIteration.NAME_ONLY ? { group: record.group, nodeId: 0, pid: 0 } : record])
+    } else if (type !== CpgIteration.NAME_ONLY) known.push(record)
+  }
+  const list: CpgIterationEntry[] = []
+  for (const members of [...groups.values()].reverse()) {
+    list.push(members[0]!)
+    for (let i = members.length - 1; i > 0; i--) list.push(members[i]!)
   }
   return list
 }

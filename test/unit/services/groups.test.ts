@@ -120,4 +120,12 @@ describe('the listing of members', () => {
     assert.deepEqual(list(CpgIteration.ONE_GROUP, 'beta'), ['beta 1:4'])
     assert.deepEqual(list(CpgIteration.ONE_GROUP), [])
   })
+
+  it('of very many takes no longer than a token may be kept waiting', () => {
+    const groups = Array.from({ length: 10_000 }, (_, i) => entry(`group ${i}`, 1, i))
+    const members = Array.from({ length: 200_000 }, (_, i) => entry('alpha', 2, i))
+    const began = performance.now()
+    assert.equal(iterationOrder([...groups, ...members], CpgIteration.ALL)[0]?.pid, 0)
+    assert.ok(performance.now() - began < 1000)
+  })
 })
