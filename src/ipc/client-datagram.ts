@@ -12,8 +12,9 @@ import {
   connectDatagram,
   datagramLimit,
   isRetry,
+  PollFor,
   SocketBuffer,
-  waitReadable,
+  waitReady,
 } from '../sys/unix-socket.js'
 import { type Connected, ControlFile, RequestHeader } from '../wire/ipc-transport.js'
 import type { ClientTransport, SendResult, ShownMessage } from './client-transport.js'
@@ -94,8 +95,12 @@ export class DatagramClientTransport implements ClientTransport {
     return 'sent'
   }
 
+  awaitRoom(waitUs: number): boolean {
+    return waitReady(this.#requestFd, PollFor.WRITING, waitUs)
+  }
+
   takeAnswer(waitUs: number): ShownMessage | undefined {
-    if (waitUs > 0 && !waitReadable(this.#requestFd, waitUs)) return undefined
+    if (waitUs > 0 && !waitReady(this.#requestFd, PollFor.READING, waitUs)) return undefined
     return this.#take(this.#requestFd, this.#answers, RESPONSES_WORD)
   }
 

@@ -89,6 +89,10 @@ export class ShmClientTransport implements ClientTransport {
     }
   }
 
+  awaitRoom(): boolean {
+    return false
+  }
+
   takeAnswer(waitUs: number): ShownMessage | undefined {
     return this.#answers.take(waitUs)
   }

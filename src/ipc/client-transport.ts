@@ -24,6 +24,8 @@ export interface ClientTransport {
     bodyLength: number,
     threshold: number,
   ): SendResult
+  /** After `busy`: blocks the thread for at most so long; whether there may be room now. False where nothing tells. */
+  awaitRoom(waitUs: number): boolean
   /** The answer, if it is there; blocks the thread for at most so many microseconds (0: not at all). */
   takeAnswer(waitUs: number): ShownMessage | undefined
   releaseAnswer(): void

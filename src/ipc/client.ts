@@ -196,8 +196,11 @@ export class IpcClient {
   }
 
   #trySend({ head, body, bodyOffset, bodyLength, threshold }: Waiting): SendResult {
+    const transport = this.#transport
     try {
-      return this.#transport.send(head, head.length, body, bodyOffset, bodyLength, threshold)
+      const result = transport.send(head, head.length, body, bodyOffset, bodyLength, threshold)
+      if (result !== 'busy' || !transport.awaitRoom(SLEEP_US)) return result
+      return transport.send(head, head.length, body, bodyOffset, bodyLength, threshold)
     } catch (error) {
       this.#lost(asIpcError(error, 'sending'))
       return 'lost'

@@ -228,16 +228,16 @@ export function datagramLimit(fd: number): number {
   return memory.view.getInt32(0, true) - DATAGRAM_OVERHEAD
 }
 
-const POLL_IN = 1
+export const PollFor = { READING: 1, WRITING: 4 } as const
 const waiting: { poll?: NativeMemory } = {}
 
-/** Blocks the thread for at most so many microseconds; whether there is something to read, or the other side has gone. */
-export function waitReadable(fd: number, microseconds: number): boolean {
+/** Blocks the thread for at most so many microseconds; whether the socket is ready, or the other side has gone. */
+export function waitReady(fd: number, what: number, microseconds: number): boolean {
   // struct pollfd: fd, events u16, revents u16; struct timespec behind it.
   waiting.poll ??= new NativeMemory(24)
   const memory = waiting.poll
   memory.words[0] = fd
-  memory.words[1] = POLL_IN
+  memory.words[1] = what
   memory.setSize(8, Math.floor(microseconds / 1e6))
   memory.setSize(16, (microseconds % 1e6) * 1000)
   return native().ppoll(memory.pointer, 1, memory.pointer + 8n, null) > 0
