@@ -1,31 +1,20 @@
 // Connects to a daemon of this host, this project's or the C one. In: where it is, if not where it always is. Out: a cluster
 // handle as an embedded node gives it, and the daemon's services.
 
-import { hostSocketDirectory } from '../ipc/names.js'
 import { ClusterConfiguration } from './cfg.js'
 import { Cluster } from './cluster.js'
 import { ConfigurationMap } from './cmap.js'
-import { type DaemonOptions, daemonAccess } from './daemon-access.js'
+import { type DaemonAddress, daemonAccess, daemonOptions } from './daemon-access.js'
 import { DaemonLink, type RingWatch } from './daemon-link.js'
 import { ClosedError } from './errors.js'
 import { Quorum } from './quorum.js'
 import type { ServiceAccess } from './service-link.js'
 
-export interface ConnectOptions {
-  /** Put before the names of the daemon's sockets; by default what COROSYNC_IPC_PREFIX says, or nothing. */
-  readonly prefix?: string
-  /**
-   * Directory of the daemon's sockets, or 'abstract' for names without a file. By default as libqb has it: abstract, unless
-   * /etc/libqb/force-filesystem-sockets exists.
-   */
-  readonly sockets?: string
-  /** How long a daemon that is starting, or too busy for a call, is asked again (10 000 ms). */
-  readonly timeoutMs?: number
+export interface ConnectOptions extends DaemonAddress {
   /** What a group's events may take up, untaken, before the membership is ended (64 MiB). */
   readonly maxQueuedBytes?: number
 }
 
-const TIMEOUT_MS = 10_000
 const MAX_QUEUED_BYTES = 64 << 20
 
 /**
@@ -46,14 +35,6 @@ export async function connect(options: ConnectOptions = {}): Promise<Cluster> {
   })
   link?.start()
   return cluster
-}
-
-function daemonOptions({ prefix, sockets, timeoutMs = TIMEOUT_MS }: ConnectOptions): DaemonOptions {
-  return {
-    prefix: prefix ?? process.env.COROSYNC_IPC_PREFIX ?? '',
-    directory: sockets === undefined ? hostSocketDirectory() : sockets === 'abstract' ? undefined : sockets,
-    timeoutMs,
-  }
 }
 
 async function localNodeId(access: ServiceAccess): Promise<number> {

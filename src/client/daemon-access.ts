@@ -3,6 +3,7 @@
 
 import { IpcClient, type IpcClientOptions } from '../ipc/client.js'
 import { IpcError } from '../ipc/errors.js'
+import { hostSocketDirectory } from '../ipc/names.js'
 import { Errno } from '../sys/errno.js'
 import { ConnectionError } from './errors.js'
 import {
@@ -17,6 +18,29 @@ import {
 export interface DaemonOptions extends IpcClientOptions {
   /** How long a daemon that is starting or busy is asked again, in milliseconds. */
   readonly timeoutMs: number
+}
+
+/** Where a daemon is, as a program says it. */
+export interface DaemonAddress {
+  /** Put before the names of the daemon's sockets; by default what COROSYNC_IPC_PREFIX says, or nothing. */
+  readonly prefix?: string
+  /**
+   * Directory of the daemon's sockets, or 'abstract' for names without a file. By default as libqb has it: abstract, unless
+   * /etc/libqb/force-filesystem-sockets exists.
+   */
+  readonly sockets?: string
+  /** How long a daemon that is starting, or too busy for a call, is asked again (10 000 ms). */
+  readonly timeoutMs?: number
+}
+
+const TIMEOUT_MS = 10_000
+
+export function daemonOptions({ prefix, sockets, timeoutMs = TIMEOUT_MS }: DaemonAddress = {}): DaemonOptions {
+  return {
+    prefix: prefix ?? process.env.COROSYNC_IPC_PREFIX ?? '',
+    directory: sockets === undefined ? hostSocketDirectory() : sockets === 'abstract' ? undefined : sockets,
+    timeoutMs,
+  }
 }
 
 /** Connects; asks again while the daemon is not ready. Rejects with ConnectionError. */
