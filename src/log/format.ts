@@ -61,11 +61,21 @@ function timestamp(timeMs: number, mode: LineStyle['timestamp']): string {
   return mode === 'on' ? day : `${day}.${String(date.getMilliseconds()).padStart(3, '0')}`
 }
 
+/**
+ * Texts of programs and other nodes are in some lines: names, reasons. None of them begins a line of its own, or tells a terminal
+ * what to do.
+ */
+const CONTROL = /[^\P{Cc}\t]/gu
+
+function printable(text: string): string {
+  return text.replace(CONTROL, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
 /** `[MAIN  ] text`, with the source's name between the two when it is asked for. */
 function tagged(record: LogRecord, style: LineStyle): string {
   const source = style.fileLine || style.functionName ? `${SOURCES[record.subsystem]} ` : ''
   const text = record.message.endsWith('\n') ? record.message.slice(0, -1) : record.message
-  return `[${record.subsystem.slice(0, SUBSYSTEM_WIDTH).padEnd(SUBSYSTEM_WIDTH)}] ${source}${text}`
+  return `[${record.subsystem.slice(0, SUBSYSTEM_WIDTH).padEnd(SUBSYSTEM_WIDTH)}] ${source}${printable(text)}`
 }
 
 function leveled(record: LogRecord, style: LineStyle): string {

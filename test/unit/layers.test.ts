@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   pg: ['totem', 'wire', 'log/types'],
   sync: ['pg', 'totem', 'wire', 'log/types'],
   // The store of the configuration map and what the table of keys says about them are as pure as the services.
-  services: ['sync', 'pg', 'totem', 'wire', 'log/types', 'config/map', 'config/keys'],
+  services: ['sync', 'pg', 'totem', 'wire', 'log/types', 'log/rate-limit', 'config/map', 'config/keys'],
   node: ['services', 'sync', 'pg', 'totem', 'wire', 'log/types'],
   // From above the node only what is as pure as it is and runs on it in every program: the library's replicas, and the
   // executive's side of a channel.

@@ -238,7 +238,7 @@ export class CpgLibrary implements LibraryInterface {
   /** Never answered: a program that is no member is not told, as in the C engine. */
   #mcast(client: Client, buf: Uint8Array, off: number, len: number): void {
     const length = readU32(buf, off + MCAST_DATA_LENGTH, true)
-    if (length > len - MCAST_DATA) client.drop('a multicast that is longer than its request')
+    if (length > len - MCAST_DATA) client.drop('sent a multicast that is longer than its request')
     else this.#programs.get(client)?.connection.mcast(buf, off + MCAST_DATA, length)
   }
 

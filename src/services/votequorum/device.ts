@@ -3,6 +3,7 @@
 // beginnings of synchronisations, a deadline. Out: flags of the own record, messages, an answer that comes late. Must not
 // know: bytes, how votes are counted.
 
+import { RateLimitedLog } from '../../log/rate-limit.js'
 import type { LogLevel } from '../../log/types.js'
 import { NodeFlag, type QdeviceReconfigure, type QdeviceReg } from '../../wire/votequorum.js'
 import { CsError, type CsErrorCode } from '../errors.js'
@@ -47,10 +48,15 @@ export class Device {
   #pending: PendingRegistration | undefined
   readonly #host: DeviceHost
   readonly #log: (level: LogLevel, message: string) => void
+  /** Programs may try as often as they like. */
+  readonly #disabled: RateLimitedLog
+  readonly #otherName: RateLimitedLog
 
   constructor(host: DeviceHost, log: (level: LogLevel, message: string) => void) {
     this.#host = host
     this.#log = log
+    this.#disabled = new RateLimitedLog((level, _subsystem, message) => log(level, message), 'info', 'VOTEQ')
+    this.#otherName = new RateLimitedLog((level, _subsystem, message) => log(level, message), 'warning', 'VOTEQ')
   }
 
   get registered(): boolean {
@@ -63,19 +69,22 @@ export class Device {
 
   /** OK or an error at once; undefined when `pending` will be told. */
   register(pending: PendingRegistration): CsErrorCode | undefined {
+    const { now } = this.#host
     if (!this.#canOperate) {
-      this.#log(
-        'info',
-        'Registration of quorum device is disabled by incorrect corosync.conf. See logs for more information',
-      )
+      if (this.#disabled.ready(now))
+        this.#disabled.write(
+          now,
+          'Registration of quorum device is disabled by incorrect corosync.conf. See logs for more information',
+        )
       return CsError.ACCESS
     }
     if (this.registered) {
       if (pending.name === this.name) return CsError.OK
-      this.#log(
-        'warning',
-        `A new qdevice with different name (new: ${pending.name} old: ${this.name}) is trying to re-register!`,
-      )
+      if (this.#otherName.ready(now))
+        this.#otherName.write(
+          now,
+          `A new qdevice with different name (new: ${pending.name} old: ${this.name}) is trying to re-register!`,
+        )
       return CsError.EXIST
     }
     if (this.#pending !== undefined) return CsError.TRY_AGAIN

@@ -53,6 +53,11 @@ describe('a line for the terminal', () => {
   it('drops one newline at the end of the text', () => {
     assert.equal(terminalLine(record({ message: 'x\n' }), { ...style, timestamp: 'off' }), 'notice  [MAIN  ] x')
   })
+  it('stays one line, whatever the text holds', () => {
+    const message = 'named a\nNov 20 b\r\x1b[2J\0\x7f\u0085\tä\n'
+    const line = 'notice  [MAIN  ] named a\\x0aNov 20 b\\x0d\\x1b[2J\\x00\\x7f\\x85\tä'
+    assert.equal(terminalLine(record({ message }), { ...style, timestamp: 'off' }), line)
+  })
 })
 
 describe('a line for a log file', () => {

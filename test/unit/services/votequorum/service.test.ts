@@ -56,6 +56,19 @@ describe('registering a quorum device', () => {
     assert.equal(ask(other, VotequorumRequest.qdeviceRegister, { name: 'QX' }), CsError.EXIST)
   })
 
+  it('under other names, as often as a program likes, fills no log', () => {
+    const { cluster, one, other } = start()
+    ask(one, VotequorumRequest.qdeviceRegister, { name })
+    cluster.rest()
+    const lines = () => cluster.node(1).logged.filter(line => line.includes('trying to re-register'))
+    for (let i = 0; i < 1000; i++) ask(other, VotequorumRequest.qdeviceRegister, { name: 'QX' })
+    const line = 'warning VOTEQ A new qdevice with different name (new: QX old: QD) is trying to re-register!'
+    assert.deepEqual(lines(), [line])
+    cluster.advance(1000)
+    ask(other, VotequorumRequest.qdeviceRegister, { name: 'QX' })
+    assert.deepEqual(lines(), [line, `${line} suppressed=999`])
+  })
+
   it('under another name than that of a peer is refused', () => {
     const { cluster, one, remote } = start()
     ask(one, VotequorumRequest.qdeviceRegister, { name })
