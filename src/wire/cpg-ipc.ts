@@ -191,6 +191,12 @@ export function writeIterationEntry(
   writeU32(buf, NEXT_PID, entry.pid, true)
 }
 
+/** Instead of a step: there is none. As long as one, as from the C daemon. */
+export function writeIterationEnd(error: number, buf: Uint8Array): void {
+  buf.fill(0, 0, NEXT_LENGTH)
+  writeResponseHeader(buf, 0, CpgResponse.iterationNext, NEXT_LENGTH, error, true)
+}
+
 export function readIterationEntry(
   buf: Uint8Array,
 ): { readonly group: Uint8Array; readonly nodeId: number; readonly pid: number } | undefined {

@@ -33,6 +33,7 @@ import {
   setDeliver,
   setPartial,
   writeDeliverHead,
+  writeIterationEnd,
   writeIterationEntry,
   writeMembership,
   writePartialHead,
@@ -275,13 +276,13 @@ export class CpgLibrary implements LibraryInterface {
   #iterationNext(client: Client, buf: Uint8Array, off: number): void {
     const iteration = this.#iterations.get(this.#iterationHandle(buf, off))
     const entry = iteration?.entries[iteration.next]
-    if (iteration === undefined) this.#respond(client, CpgResponse.iterationNext, CsError.LIBRARY)
-    else if (entry === undefined) this.#respond(client, CpgResponse.iterationNext, CsError.NO_SECTIONS)
+    if (iteration === undefined) writeIterationEnd(CsError.LIBRARY, this.#answer)
+    else if (entry === undefined) writeIterationEnd(CsError.NO_SECTIONS, this.#answer)
     else {
       iteration.next++
       writeIterationEntry(entry, this.#answer)
-      client.respond(this.#answer, 0, NEXT_LENGTH)
     }
+    client.respond(this.#answer, 0, NEXT_LENGTH)
   }
 
   /** Handles are counted from 1 and stay below 2^32; anything else names none. */
