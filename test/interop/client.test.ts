@@ -135,6 +135,20 @@ for (const [name, daemon] of Object.entries(DAEMONS)) {
     it('sends a flood of small messages in order', () => run('flood', '50000x100'))
     it('sends a flood of large messages in order', () => run('flood', '2000x60000'))
     it('sends a flood of the largest messages in order', () => run('flood', '100x1047552'))
+    it('loses nothing while the ring changes', async () => {
+      const program = start(testbed.host(1), 'upheaval')
+      await says(program, 'sending')
+      const host = testbed.host(3)
+      for (let n = 0; n < 3; n++) {
+        host.cut()
+        await formed(testbed.host(1), 2)
+        host.heal()
+        await formed(testbed.host(1), 3)
+      }
+      program.child.stdin!.write('enough\n')
+      await succeeds(program)
+    })
+
     it('gives up a membership whose events are not taken', () => run('slow'))
     it('follows quorum in both models', () => run('quorum'))
     it('asks about votes and changes them', () => run('votes'))

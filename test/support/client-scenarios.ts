@@ -164,6 +164,42 @@ const scenarios: Readonly<Record<string, (cluster: Cluster, argument: string) =>
     await group.leave()
   },
 
+  /** Messages of all sizes are sent while the ring changes again and again: each comes back once, in order. */
+  async upheaval(cluster) {
+    const group = await cluster.cpg.join('upheaval')
+    const sizes = [100, 40_000, 3_000_000, 1000, 1_047_552, 10]
+    const send = (number: number): Promise<void> => {
+      const message = new Uint8Array(sizes[number % sizes.length]!)
+      new DataView(message.buffer).setUint32(0, number, true)
+      return group.send(message)
+    }
+    let next = 0
+    let rings = 0
+    let total: number | undefined
+    const receiving = (async () => {
+      for await (const event of group) {
+        if (event.type === 'ring') rings++
+        if (event.type !== 'message') continue
+        const number = new DataView(event.data.buffer, event.data.byteOffset).getUint32(0, true)
+        assert.equal(number, next)
+        assert.equal(event.data.length, sizes[number % sizes.length])
+        if (++next === total) break
+      }
+    })()
+    let enough = false
+    process.stdin.once('data', () => {
+      enough = true
+    })
+    say('sending')
+    let sent = 0
+    while (!enough) await send(sent++)
+    total = sent + 1
+    await send(sent++)
+    await receiving
+    assert.ok(rings >= 6, `${rings} rings`)
+    say(`${sent} messages, ${rings} rings`)
+  },
+
   async slow(cluster) {
     const slow = await connect({ maxQueuedBytes: 1 << 20 })
     const group = await slow.cpg.join('slow')
