@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import type { Client } from '../support/clients.js'
+import { installCpgload } from '../support/peers.js'
 import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
 import { type HostProcess, until } from '../support/testbed.js'
 
@@ -15,6 +16,8 @@ const SLACK_MS = 1500
 /** Those who are connected when a daemon ends. */
 const CROWD = 50
 const END_MS = 10_000
+/** Messages of a flood, of 1 KiB: more than a ring of events holds, less than the daemon keeps. */
+const FLOOD = 20_000
 
 /** Directories of connections in a host's shared memory that have files in them. */
 async function directories(cluster: ServiceCluster, node: number): Promise<string[]> {
@@ -97,6 +100,30 @@ for (const kinds of daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['our
       // What the others said without it is not for it.
       assert.ok(!seen.some(line => line.includes('meanwhile')), seen.join('\n'))
       for (const client of [here, there]) await client.end()
+    })
+
+    it('a program that stands still during a flood: others do not wait for it, and it gets everything afterwards', async () => {
+      const load = installCpgload(cluster.testbed.directory)
+      const run = (node: number, ...args: readonly string[]) => cluster.host(node).spawn(load, args)
+      const ends = ['-n', String(FLOOD), '-t', '60', '-z']
+      const [frozen, other, far] = [run(1, 'listen', ...ends), run(1, 'listen', ...ends), run(2, 'listen', ...ends)]
+      const watcher = cluster.client(1, 'cpg')
+      await watcher.connect()
+      await until('the listeners', END_MS, async () =>
+        (await watcher.line('members cpgload')).includes(' n=3 ') ? true : undefined,
+      )
+      await freeze(frozen)
+      const sender = run(1, 'flood', '-s', '1024', '-n', String(FLOOD), '-m', '4')
+      for (const program of [sender, other, far]) assert.equal(await program.exited, 0, program.stdout + program.stderr)
+      assert.ok(frozen.running)
+      frozen.signal('SIGCONT')
+      assert.equal(await frozen.exited, 0, frozen.stdout + frozen.stderr)
+      for (const listener of [frozen, other, far]) {
+        const { senders, delivered, errors } = JSON.parse(listener.stdout)
+        assert.deepEqual({ senders, delivered, errors }, { senders: 1, delivered: FLOOD, errors: 0 })
+      }
+      assert.equal(JSON.parse(sender.stdout).errors, 0)
+      await watcher.end()
     })
 
     it('a daemon that is killed: programs notice, whatever they do, and it starts again', async () => {

@@ -39,6 +39,8 @@ export interface Holdings {
   readonly mappings: number
   readonly files: number
   readonly residentMb: number
+  /** Of that, what is its own: without the rings that it shares with programs. */
+  readonly privateMb: number
 }
 
 let compiled: string | undefined
@@ -141,12 +143,14 @@ export async function runCrowd(cluster: ServiceCluster, options: CrowdOptions): 
 export function holdings(cluster: ServiceCluster, node: number): Holdings {
   const pid = cluster.daemon(node).pid()
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')
-  const [, kilobytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const megabytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1024
   return {
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     mappings: maps.filter(line => line.includes('/dev/shm/qb')).length,
     files: readdirSync(`/proc/${pid}/root/dev/shm`).filter(name => name.startsWith('qb')).length,
-    residentMb: Number(kilobytes) / 1024,
+    residentMb: megabytes('VmRSS'),
+    privateMb: megabytes('RssAnon'),
   }
 }
 

@@ -377,7 +377,7 @@ interface Answer {
 let compiled: Buffer | undefined
 
 /** The C load tool, compiled once per process and put where it goes away with its testbed. */
-function installCpgload(directory: string): string {
+export function installCpgload(directory: string): string {
   const path = join(directory, 'cpgload')
   if (compiled === undefined) {
     const source = fileURLToPath(new URL('../../../test/support/cpgload.c', import.meta.url))
