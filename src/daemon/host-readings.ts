@@ -7,8 +7,17 @@ import type { HostReadings } from '../services/host-readings.js'
 export const HOST_READINGS: HostReadings = {
   timeOfDayMs: Date.now,
   monotonicNs: process.hrtime.bigint,
-  memoryUsedPercent: () => memoryUsedPercent(readFileSync('/proc/meminfo', 'utf8')),
+  memoryUsedPercent: () => readMemoryUsedPercent('/proc/meminfo'),
   load15: () => loadavg()[2] ?? 0,
+}
+
+/** 0 where it cannot be read: there may be no descriptor left, and the ring goes on without this number. */
+export function readMemoryUsedPercent(path: string): number {
+  try {
+    return memoryUsedPercent(readFileSync(path, 'utf8'))
+  } catch {
+    return 0
+  }
 }
 
 /** Memory that holds neither files nor nothing, and swap in use: percent of both, cut to a whole number as the C daemon does. */

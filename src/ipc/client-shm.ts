@@ -84,6 +84,8 @@ export class ShmClientTransport implements ClientTransport {
         return this.#knock()
       case 'full':
         return 'busy'
+      case 'long':
+        throw new IpcError(Errno.EMSGSIZE, `a message of ${headLength + bodyLength} bytes`)
       case 'invalid':
         throw new IpcError(Errno.EBADMSG, 'the daemon has written a position outside of its ring')
     }

@@ -153,6 +153,7 @@ export class ShmChannel implements Channel {
     const before = this.#arena.unclaimedFaults
     const result = ring.write(head, headOff, headLen, body, bodyOff, bodyLen)
     this.#claimFaults(before)
+    if (result === 'long') this.#fault ??= `cannot be sent ${headLen + bodyLen} bytes`
     if (result === 'invalid') this.#fault ??= 'wrote a position outside of its ring'
     if (this.#fault !== undefined) return 'failed'
     return result === 'full' ? 'full' : 'sent'

@@ -43,8 +43,8 @@ export class ShmRingWriter {
   }
 
   /**
-   * A message of two parts. 'full' when there is no room, 'invalid' when it is too long or the reader has written a
-   * position that does not exist; nothing has changed then.
+   * A message of two parts. 'full' when there is no room, 'long' when it is longer than was agreed, 'invalid' when the reader
+   * has written a position that does not exist; nothing has changed then.
    */
   write(
     head: Uint8Array,
@@ -53,9 +53,9 @@ export class ShmRingWriter {
     body: Uint8Array,
     bodyOff: number,
     bodyLen: number,
-  ): 'written' | 'full' | 'invalid' {
+  ): 'written' | 'full' | 'long' | 'invalid' {
     const length = headLen + bodyLen
-    if (length > this.#maxMessage) return 'invalid'
+    if (length > this.#maxMessage) return 'long'
     const free = this.#freeWords()
     if (free < 0) return 'invalid'
     if (free * 4 < length + CHUNK_MARGIN_BYTES) return 'full'

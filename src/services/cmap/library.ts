@@ -117,7 +117,7 @@ export class CmapLibrary implements LibraryInterface {
   disconnected(client: Client): void {
     const session = this.#sessions.get(client)
     if (session === undefined) return
-    for (const { tracker } of session.trackers.values()) session.map.untrack(tracker)
+    session.map.untrack(...Array.from(session.trackers.values(), ({ tracker }) => tracker))
     this.#sessions.delete(client)
   }
 

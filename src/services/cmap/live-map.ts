@@ -29,6 +29,8 @@ export interface MapTracker {
   readonly prefix: boolean
   readonly listener: MapListener
   readonly serial: number
+  /** It was given back, and is told nothing any more: not even the rest of what is being told. */
+  gone: boolean
 }
 
 export interface TrackOptions {
@@ -205,14 +207,15 @@ export class LiveMap {
   /** `listener` is told of every change from now on. The key need not exist. */
   track(key: string, listener: MapListener, options: TrackOptions = {}): MapTracker {
     const { mask = MAP_EVENTS_ALL, prefix = false } = options
-    const tracker: MapTracker = { key, mask, prefix, listener, serial: ++this.#serial }
+    const tracker: MapTracker = { key, mask, prefix, listener, serial: ++this.#serial, gone: false }
     this.#trackers = [...this.#trackers, tracker]
     this.#computedTracked = undefined
     return tracker
   }
 
-  untrack(tracker: MapTracker): void {
-    this.#trackers = this.#trackers.filter(other => other !== tracker)
+  untrack(...trackers: readonly MapTracker[]): void {
+    for (const tracker of trackers) tracker.gone = true
+    this.#trackers = this.#trackers.filter(tracker => !tracker.gone)
     this.#computedTracked = undefined
   }
 
@@ -229,7 +232,7 @@ export class LiveMap {
     if (this.#trackers.length === 0) return
     const told = this.#trackers.filter(tracker => (tracker.mask & change.event) !== 0 && covers(tracker, change.key))
     if (told.length > 1) told.sort(orderOfTelling)
-    for (const tracker of told) if (this.#trackers.includes(tracker)) tracker.listener(change)
+    for (const tracker of told) if (!tracker.gone) tracker.listener(change)
   }
 }
 

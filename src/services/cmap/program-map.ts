@@ -16,7 +16,8 @@ export interface ProgramMap {
   /** What speaks against such a tracker; OK if nothing. `mask`: bits of MapEvent. */
   mayTrack(mask: number, prefix: boolean): CsErrorCode
   track(key: string, listener: MapListener, options: { readonly mask: number; readonly prefix: boolean }): MapTracker
-  untrack(tracker: MapTracker): void
+  /** All that a program gives back at once: each call looks at every tracker that there is. */
+  untrack(...trackers: readonly MapTracker[]): void
 }
 
 /**
@@ -64,7 +65,7 @@ export class ProgramLiveMap implements ProgramMap {
     return this.#map.track(key, listener, options)
   }
 
-  untrack(tracker: MapTracker): void {
-    this.#map.untrack(tracker)
+  untrack(...trackers: readonly MapTracker[]): void {
+    this.#map.untrack(...trackers)
   }
 }

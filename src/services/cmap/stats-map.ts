@@ -94,19 +94,20 @@ export class StatsMap implements ProgramMap {
     const { mask, prefix } = options
     const serial = ++this.#serial
     if (prefix) {
-      const tracker: MapTracker = { key, mask, prefix, listener, serial }
+      const tracker: MapTracker = { key, mask, prefix, listener, serial, gone: false }
       this.#prefixes = [...this.#prefixes, tracker].sort((a, b) => b.key.length - a.key.length || a.serial - b.serial)
       return tracker
     }
-    const tracker: ExactTracker = { key, mask, prefix, listener, serial, told: this.get(key) }
+    const tracker: ExactTracker = { key, mask, prefix, listener, serial, gone: false, told: this.get(key) }
     this.#exact = [tracker, ...this.#exact]
     if (this.#tellAt === Number.POSITIVE_INFINITY) this.#tellAt = Number.NEGATIVE_INFINITY
     return tracker
   }
 
-  untrack(tracker: MapTracker): void {
-    this.#exact = this.#exact.filter(other => other !== tracker)
-    this.#prefixes = this.#prefixes.filter(other => other !== tracker)
+  untrack(...trackers: readonly MapTracker[]): void {
+    for (const tracker of trackers) tracker.gone = true
+    this.#exact = this.#exact.filter(tracker => !tracker.gone)
+    this.#prefixes = this.#prefixes.filter(tracker => !tracker.gone)
     if (this.#exact.length === 0) this.#tellAt = Number.POSITIVE_INFINITY
   }
 
@@ -124,7 +125,7 @@ export class StatsMap implements ProgramMap {
       if (value === undefined) continue
       const same = tracker.told !== undefined && sameValue(tracker.told, value)
       tracker.told = value
-      if (same || !this.#exact.includes(tracker)) continue
+      if (same || tracker.gone) continue
       tracker.listener({ key: tracker.key, event: MapEvent.MODIFY, before: value, after: value })
     }
   }
@@ -134,7 +135,7 @@ export class StatsMap implements ProgramMap {
     if (this.#prefixes.length === 0) return
     const value = read()
     for (const tracker of this.#prefixes) {
-      if (!key.startsWith(tracker.key) || !this.#prefixes.includes(tracker)) continue
+      if (tracker.gone || !key.startsWith(tracker.key)) continue
       tracker.listener({ key, event, before: value, after: value })
     }
   }

@@ -357,6 +357,15 @@ describe('the IPC server', () => {
       assert.equal(server.nextDeadline(), Number.POSITIVE_INFINITY)
     })
 
+    it('ends a connection that agreed to shorter ones, and says so', async () => {
+      await connect()
+      const long = event(MAX_MESSAGE + 1)
+      owner.connections[0]!.notify(long, 0, 24, long, 24, MAX_MESSAGE + 1 - 24)
+      turn()
+      assert.equal(owner.count('disconnected'), 1)
+      assert.match(log.join('\n'), new RegExp(`ended: it cannot be sent ${MAX_MESSAGE + 1} bytes$`))
+    })
+
     it('owes bytes to a program that does not read them, and sends them when it does', async () => {
       const client = await connect()
       const { socket } = client.stream

@@ -122,7 +122,7 @@ describe('a ring', () => {
 
   it('refuses messages that are too long', () => {
     const { writer } = createRing()
-    assert.equal(write(writer, message(MAX_MESSAGE + 1, 0)), 'invalid')
+    assert.equal(write(writer, message(MAX_MESSAGE + 1, 0)), 'long')
     assert.equal(write(writer, message(MAX_MESSAGE, 0)), 'written')
     assert.equal(writer.write(NOTHING, 0, 0, message(MAX_MESSAGE, 0), 0, MAX_MESSAGE), 'full')
   })

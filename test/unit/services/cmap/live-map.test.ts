@@ -103,6 +103,21 @@ describe('trackers of a map', () => {
     map.set('a.b', u32(1))
     assert.deepEqual(seen, [])
   })
+
+  it('can be very many, and go together', () => {
+    const map = new LiveMap()
+    let told = 0
+    // As four programs that have all that they may have.
+    const programs = Array.from({ length: 4 }, () =>
+      Array.from({ length: 4096 }, () => map.track('runtime.', () => told++, { prefix: true })),
+    )
+    const began = performance.now()
+    map.set('runtime.x', u32(1))
+    for (const trackers of programs) map.untrack(...trackers)
+    assert.ok(performance.now() - began < 500)
+    map.set('runtime.x', u32(2))
+    assert.equal(told, 16_384)
+  })
 })
 
 describe('a computed value', () => {
