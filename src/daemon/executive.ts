@@ -190,6 +190,7 @@ async function main(): Promise<FromExecutive> {
     if (drainUntil === undefined) {
       drainUntil = now + DRAIN_MS
       members.closeAll()
+      programs?.refuse()
       node.prepareToLeave(now)
     }
     return node.drained || now >= drainUntil

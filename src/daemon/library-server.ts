@@ -96,6 +96,7 @@ export class LibraryServer implements IpcOwner {
   readonly #counted: ProgramStats
   /** From the end of the first synchronisation on programs are let in. */
   #ready = false
+  #leaving = false
 
   constructor(options: LibraryServerOptions) {
     this.#options = options
@@ -128,7 +129,7 @@ export class LibraryServer implements IpcOwner {
   }
 
   synchronised(): void {
-    this.#ready = true
+    if (!this.#leaving) this.#ready = true
     for (const name of this.#libraries.keys()) this.#server.setRate(name, 'fast')
     this.#server.resume()
   }
@@ -136,6 +137,12 @@ export class LibraryServer implements IpcOwner {
   /** What the ring would not take may be taken now. */
   resume(): void {
     this.#server.resume()
+  }
+
+  /** The node is about to leave: nobody is let in any more, so that those who are here can be seen out. */
+  refuse(): void {
+    this.#leaving = true
+    this.#ready = false
   }
 
   /** The node has left: programs find nobody behind their connections. */
