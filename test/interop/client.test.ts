@@ -1,7 +1,7 @@
 // The library as a client of a daemon: every scenario of test/support/client-scenarios.ts against a real C daemon.
 
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -88,11 +88,19 @@ function formed(host: Host, count: number): Promise<true> {
   )
 }
 
+/** A signal stops the threads of a process one after the other. */
+function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every(thread =>
+    /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')),
+  )
+}
+
 /** A program finds out that its daemon is killed. */
 async function diesWith(host: Host): Promise<void> {
   const program = start(host, 'bereaved')
   await says(program, 'ready')
   host.daemon!.signal('SIGSTOP')
+  await until('all threads to stop', SCENARIO_MS, () => (isStopped(host.daemon!.pid()) ? true : undefined))
   program.child.stdin!.write('stopped\n')
   await says(program, 'waiting')
   host.daemon!.signal('SIGKILL')
