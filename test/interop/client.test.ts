@@ -1,11 +1,12 @@
 // The library as a client of a daemon: every scenario of test/support/client-scenarios.ts against a real C daemon.
 
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SHORT_TIMERS } from '../support/combination.js'
+import { isStopped } from '../support/stopped.js'
 import { type Host, type HostProcess, interopSkip, type RingConfig, Testbed, until } from '../support/testbed.js'
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -85,13 +86,6 @@ async function cluster(count: number, daemon: readonly string[], config: Partial
 function formed(host: Host, count: number): Promise<true> {
   return until(`a ring of ${count}`, FORM_MS, async () =>
     (await host.joinedNodes()).length === count ? true : undefined,
-  )
-}
-
-/** A signal stops the threads of a process one after the other. */
-function isStopped(pid: number): boolean {
-  return readdirSync(`/proc/${pid}/task`).every(thread =>
-    /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')),
   )
 }
 
