@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SHORT_TIMERS } from '../support/combination.js'
+import { isStopped } from '../support/stopped.js'
 import { type Host, type HostProcess, interopSkip, type RingConfig, Testbed, until } from '../support/testbed.js'
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -93,6 +94,7 @@ async function diesWith(host: Host): Promise<void> {
   const program = start(host, 'bereaved')
   await says(program, 'ready')
   host.daemon!.signal('SIGSTOP')
+  await until('all threads to stop', SCENARIO_MS, () => (isStopped(host.daemon!.pid()) ? true : undefined))
   program.child.stdin!.write('stopped\n')
   await says(program, 'waiting')
   host.daemon!.signal('SIGKILL')

@@ -15,6 +15,7 @@ import { Errno } from '../../../src/sys/errno.js'
 import { ConnectionResponse, ConnectionType, encodeConnectionResponse } from '../../../src/wire/ipc-transport.js'
 import { EchoProcess } from '../../support/ipc-echo-process.js'
 import { ServerLoop } from '../../support/ipc-loop.js'
+import { isStopped } from '../../support/stopped.js'
 
 const MAX_MESSAGE = 1 << 20
 /** How long anything here may take. */
@@ -250,6 +251,7 @@ for (const transport of ['shm', 'socket'] as const satisfies readonly IpcTranspo
         const client = await connected(service, listener)
         assert.equal(readdirSync(directory).length, 1)
         server.process.kill('SIGSTOP')
+        await until('the server to stop', () => isStopped(server.process.pid!))
         const waiting = client.request(message(Ask.COUNT))
         await pause(20)
         const killed = performance.now()
@@ -267,6 +269,7 @@ for (const transport of ['shm', 'socket'] as const satisfies readonly IpcTranspo
     it('rejects what waits when the program closes it, and is not lost then', async () => {
       const { server, client, listener } = await pair()
       server.process.kill('SIGSTOP')
+      await until('the server to stop', () => isStopped(server.process.pid!))
       const waiting = client.request(message(Ask.COUNT))
       client.close()
       await fails(waiting, Errno.EBADF)
