@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   corosync libcpg-dev libcmap-dev libcfg-dev libquorum-dev libvotequorum-dev libqb-dev gcc libc6-dev
-  corosync-notifyd corosync-qdevice corosync-qnetd libnss3-tools dbus-daemon dbus-bin
+  corosync-notifyd corosync-qdevice corosync-qnetd
   pacemaker pacemaker-cli-utils pacemaker-resource-agents
   tshark iproute2 nftables ethtool util-linux chromium
 )

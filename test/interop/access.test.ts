@@ -6,7 +6,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Client } from '../support/clients.js'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { interopSkip } from '../support/testbed.js'
 
 /** Nobody, who is in no file of users that a cluster has. */
 const NOBODY = 65534
@@ -14,7 +15,7 @@ const REFUSED = 'INIT rc=11'
 const ADMITTED = 'INIT rc=1'
 
 for (const kinds of daemonRings(['c'], ['ours'])) {
-  describe(`files of users on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`files of users on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let cluster: ServiceCluster
     let file: string
 

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { type CommandResult, type Host, type HostProcess, until } from '../support/testbed.js'
+import { ServiceCluster } from '../support/service-cluster.js'
+import { type CommandResult, type Host, type HostProcess, interopSkip, until } from '../support/testbed.js'
 
 const ANSWER_MS = 10_000
 /** Statistics are told to those who track single keys every one and a half seconds. */
@@ -130,7 +130,7 @@ class Tracking {
   }
 }
 
-describe('corosync-cmapctl', { skip: servicesSkip() }, () => {
+describe('corosync-cmapctl', { skip: interopSkip() }, () => {
   let clusters: ServiceCluster[] = []
   let hosts: Host[]
 
@@ -251,7 +251,7 @@ describe('corosync-cmapctl', { skip: servicesSkip() }, () => {
   })
 })
 
-describe('configuration versions', { skip: servicesSkip() }, () => {
+describe('configuration versions', { skip: interopSkip() }, () => {
   const told = (cluster: ServiceCluster, by: number, of: number, version: number) =>
     until(
       `version ${version} of node ${of} at node ${by}`,

@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HostReplay } from '../support/replay-on-hosts.js'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { interopSkip } from '../support/testbed.js'
 import { loadTranscript } from '../support/transcript.js'
 
 const TRANSCRIPTS = [
@@ -18,7 +19,7 @@ const TRANSCRIPTS = [
 const RINGS = daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['c', 'ours', 'ours'], ['ours', 'c', 'c'])
 
 for (const kinds of RINGS) {
-  describe(`the recorded clients on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`the recorded clients on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     for (const name of TRANSCRIPTS) {
       const transcript = loadTranscript(name)
       it(`${name}: ${transcript.title}`, async () => {

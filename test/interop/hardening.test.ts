@@ -5,8 +5,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Client, compileClient } from '../support/clients.js'
 import { atRest, holdings, letGo, runCrowd } from '../support/crowd.js'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { until } from '../support/testbed.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { interopSkip, until } from '../support/testbed.js'
 
 /** Nobody, who is in no file of users that a cluster has. */
 const NOBODY = 65534
@@ -16,7 +16,7 @@ const RESERVE_MB = 64
 const CROWD = { steady: 150, victims: 50, kills: 60, ms: 8000, rate: 5, bytes: 200 }
 
 for (const kinds of daemonRings(['c', 'c'], ['ours', 'ours'], ['ours', 'c'])) {
-  describe(`programs of all sorts on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`programs of all sorts on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     it('a crowd of 200, of whom many are killed: the others see one order, and nothing stays', async t => {
       const cluster = await ServiceCluster.form(kinds)
       t.after(() => cluster.down())

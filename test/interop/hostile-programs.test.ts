@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { compileClient, LIBRARIES, type Library } from '../support/clients.js'
 import { atRest, letGo } from '../support/crowd.js'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { type HostProcess, until } from '../support/testbed.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { type HostProcess, interopSkip, until } from '../support/testbed.js'
 
 /** Short, so that a daemon that is kept busy for less than half a second is noticed. */
 const TIMERS = '  token: 400\n  token_coefficient: 0\n  consensus: 480\n'
@@ -25,7 +25,7 @@ interface Ring {
 
 // The C daemon aborts at such requests to cpg, and crashes when those to cmap change: on node 1 there is always one of ours.
 for (const kinds of daemonRings(['ours', 'ours', 'ours'], ['ours', 'c', 'c'])) {
-  describe(`garbage on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`garbage on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let cluster: ServiceCluster
     const garbage = (library: Library, mode: string): HostProcess =>
       cluster.host(1).spawn(compileClient('garbage', ['qb']), [library, mode, String(GARBAGE_MS)])

@@ -6,8 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import type { Client } from '../support/clients.js'
 import { installCpgload } from '../support/peers.js'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { type HostProcess, until } from '../support/testbed.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { type HostProcess, interopSkip, until } from '../support/testbed.js'
 
 /** A library that waits for an answer looks this often whether its daemon lives (spec: ipc 10.3). */
 const LIVENESS_MS = 2000
@@ -56,7 +56,7 @@ function code(line: string): number {
 }
 
 for (const kinds of daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['ours', 'c', 'c'])) {
-  describe(`interruptions on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`interruptions on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let cluster: ServiceCluster
     before(async () => {
       cluster = await ServiceCluster.create(kinds)

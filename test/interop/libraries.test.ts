@@ -6,8 +6,9 @@ import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { compileClient, LIBRARIES } from '../support/clients.js'
 import { LibraryScript } from '../support/library-script.js'
-import { type DaemonKind, daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
+import { type DaemonKind, daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
 import type { RingConfig } from '../support/testbed.js'
+import { interopSkip } from '../support/testbed.js'
 
 interface Script {
   readonly name: string
@@ -33,7 +34,7 @@ const RINGS: readonly (readonly DaemonKind[])[] = RECORD
   ? [['c', 'c', 'c']]
   : daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['ours', 'c', 'c'])
 
-describe('the line-driven clients', { skip: servicesSkip() }, () => {
+describe('the line-driven clients', { skip: interopSkip() }, () => {
   for (const library of LIBRARIES) {
     it(`call every function of lib${library}`, () => {
       const symbols = (args: readonly string[]) =>
@@ -53,7 +54,7 @@ describe('the line-driven clients', { skip: servicesSkip() }, () => {
 })
 
 for (const kinds of RINGS) {
-  describe(`library calls on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`library calls on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     for (const { name, nodes, config } of SCRIPTS) {
       it(name, async () => {
         const cluster = await ServiceCluster.form(kinds.slice(0, nodes), config)

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { type HostProcess, until } from '../support/testbed.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { type HostProcess, interopSkip, until } from '../support/testbed.js'
 
 /** Statistics of programs are looked at every second and a half. */
 const EVENT_MS = 10_000
 
 for (const kinds of daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['ours', 'c', 'ours'])) {
-  describe(`corosync-notifyd on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`corosync-notifyd on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let cluster: ServiceCluster
     let notifyd: HostProcess
     let told = 0

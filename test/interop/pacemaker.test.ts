@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Pacemaker } from '../support/pacemaker.js'
-import { type DaemonKind, daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
+import { type DaemonKind, daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { interopSkip } from '../support/testbed.js'
 
 for (const kinds of daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['ours', 'c', 'ours'])) {
-  describe(`Pacemaker on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`Pacemaker on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let cluster: ServiceCluster
     let pacemaker: Pacemaker
     let where: number
@@ -67,7 +68,7 @@ const MOVE_MS = 5000
 /** From C to ours and back: what each host's daemon is replaced by, one after the other. */
 const ROLLS: readonly DaemonKind[] = process.env.INTEROP_OURS === 'c' ? ['c'] : ['ours', 'c']
 
-describe('daemons replaced one by one under Pacemaker', { skip: servicesSkip() }, () => {
+describe('daemons replaced one by one under Pacemaker', { skip: interopSkip() }, () => {
   let cluster: ServiceCluster
   let pacemaker: Pacemaker
 

@@ -2,8 +2,8 @@
 // lost and comes back.
 
 import { after, before, describe, it } from 'node:test'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { type HostProcess, until } from '../support/testbed.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { type HostProcess, interopSkip, until } from '../support/testbed.js'
 
 /** Longest time until a device has noticed, polled and voted; it connects again after up to eight seconds. */
 const VOTE_MS = 40_000
@@ -29,7 +29,7 @@ interface Votes {
 }
 
 for (const kinds of daemonRings(['c', 'c'], ['ours', 'ours'], ['c', 'ours'])) {
-  describe(`a quorum device on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`a quorum device on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let cluster: ServiceCluster
     let arbiter: HostProcess
     const startArbiter = () => {

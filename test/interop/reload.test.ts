@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
-import { type DaemonKind, daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { until } from '../support/testbed.js'
+import { type DaemonKind, daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { interopSkip, until } from '../support/testbed.js'
 
 const RINGS = daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['ours', 'c', 'ours'], ['c', 'ours', 'c'])
 const SETTLE_MS = 20_000
@@ -80,7 +80,7 @@ function withoutNode(text: string, node: number): string {
 }
 
 for (const kinds of RINGS) {
-  describe(`a reload on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`a reload on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let ring: Ring
     let original: string[]
     before(async () => {
@@ -240,7 +240,7 @@ for (const kinds of RINGS) {
   })
 }
 
-describe('users of a uidgid section', { skip: servicesSkip() }, () => {
+describe('users of a uidgid section', { skip: interopSkip() }, () => {
   it('are let in from the reload on, and out by the next', async t => {
     if (!RINGS.some(kinds => kinds.includes('ours'))) return t.skip('needs our daemon')
     const ring = new Ring(await ServiceCluster.form(['ours']))
@@ -262,7 +262,7 @@ describe('users of a uidgid section', { skip: servicesSkip() }, () => {
   })
 })
 
-describe('timers in the map', { skip: servicesSkip() }, () => {
+describe('timers in the map', { skip: interopSkip() }, () => {
   it('apply at once, and are the defaults again when they are deleted', async t => {
     if (!RINGS.some(kinds => kinds.includes('ours'))) return t.skip('needs our daemon')
     const ring = new Ring(await ServiceCluster.form(['ours', 'c']))

@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Client } from '../support/clients.js'
-import { daemonRings, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { until } from '../support/testbed.js'
+import { daemonRings, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { interopSkip, until } from '../support/testbed.js'
 
 /** Node 1 is the one that votes are about. */
 const RINGS = daemonRings(['c', 'c', 'c'], ['ours', 'ours', 'ours'], ['ours', 'c', 'c'])
@@ -26,7 +26,7 @@ async function tracker(cluster: ServiceCluster, answer: '0' | '1' | 'none'): Pro
 }
 
 for (const kinds of RINGS) {
-  describe(`ends of nodes with ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`ends of nodes with ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     let cluster: ServiceCluster
     let requester: Client
     before(async () => {

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Client } from '../support/clients.js'
-import { type DaemonKind, ringTitle, ServiceCluster, servicesSkip } from '../support/service-cluster.js'
-import { pause, until } from '../support/testbed.js'
+import { type DaemonKind, ringTitle, ServiceCluster } from '../support/service-cluster.js'
+import { interopSkip, pause, until } from '../support/testbed.js'
 
 const RINGS: readonly (readonly DaemonKind[])[] =
   process.env.INTEROP_OURS === 'c'
@@ -89,7 +89,7 @@ const LINES = (lines: Readonly<Record<string, number | string>>) =>
     .join('')
 
 for (const kinds of RINGS) {
-  describe(`votequorum on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`votequorum on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     /** A cluster of the first `nodes` of these daemons, from start to end of the test. */
     const votes =
       (nodes: number, quorum: string, test: (votes: Votes) => Promise<void>, started = true) =>
@@ -287,7 +287,7 @@ for (const kinds of RINGS) {
 }
 
 for (const kinds of RINGS) {
-  describe(`dynamic linear voting on ${ringTitle(kinds)}`, { skip: servicesSkip() }, () => {
+  describe(`dynamic linear voting on ${ringTitle(kinds)}`, { skip: interopSkip() }, () => {
     it('half of the last primary membership is primary, less is not', async () => {
       const cluster = await ServiceCluster.form(kinds, { quorum: '  provider: corosync_ykd\n' })
       try {

@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { Client, type Library } from './clients.js'
-import { type Host, type HostProcess, interopSkip, type RingConfig, Testbed, until } from './testbed.js'
+import { type Host, type HostProcess, type RingConfig, Testbed, until } from './testbed.js'
 
 export type DaemonKind = 'c' | 'ours'
 
@@ -34,9 +34,6 @@ export function ringTitle(kinds: readonly DaemonKind[]): string {
   if (kinds.every(kind => kind === 'ours')) return 'our daemons'
   return `daemons ${kinds.join(', ')}`
 }
-
-/** For a test's `skip` option. */
-export const servicesSkip: () => string | false = interopSkip
 
 /** The command line of a daemon, without its options. */
 export function daemonCommand(kind: DaemonKind): readonly string[] {

@@ -462,7 +462,12 @@ function enter(holder: Holder, command: string, args: readonly string[], input =
     throw new Error(`${command} ${args.join(' ')} failed: ${done.error ?? ''}${done.stderr}\n${input}`)
 }
 
-const TOOLS = ['unshare', 'nsenter', 'ip', 'nft', 'ethtool', 'corosync', 'corosync-cmapctl', 'corosync-cpgtool', 'cc']
+const TOOLS = [
+  ...['unshare', 'nsenter', 'setpriv', 'stdbuf', 'ip', 'nft', 'ethtool', 'cc', 'nm'],
+  ...['corosync', 'corosync-cmapctl', 'corosync-cpgtool', 'corosync-notifyd', 'corosync-qdevice', 'corosync-qnetd'],
+  ...['pacemakerd', 'crm_mon'],
+]
+const HEADERS = ['corosync/cpg', 'corosync/cmap', 'corosync/cfg', 'corosync/quorum', 'corosync/votequorum', 'qb/qbipcc']
 
 /** Why interoperation tests cannot run here; undefined when they can. */
 export function interopObstacle(): string | undefined {
@@ -470,7 +475,7 @@ export function interopObstacle(): string | undefined {
   if (process.getuid?.() !== 0) return 'network namespaces need root'
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':')
   const missing = TOOLS.filter(tool => !path.some(folder => existsSync(join(folder, tool))))
-  if (!existsSync('/usr/include/corosync/cpg.h')) missing.push('libcpg-dev')
+  missing.push(...HEADERS.map(name => `/usr/include/${name}.h`).filter(path => !existsSync(path)))
   if (missing.length > 0) return `not installed: ${missing.join(', ')} (scripts/install-interop.sh installs them)`
   const trial = spawnSync(
     'unshare',

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ServiceCluster } from './service-cluster.js'
-import { type CommandResult, pause, until } from './testbed.js'
+import { type CommandResult, type HostProcess, pause, until } from './testbed.js'
 import { type Block, commandWords, loadToolTranscript, masked, onUdp } from './tool-transcript.js'
 
 /** For input that does not end. */
@@ -56,6 +56,8 @@ export class ToolRun {
   repeated = 0
   /** The last remark. */
   #section = ''
+  /** Programs that run beside the others. */
+  beside: readonly HostProcess[] = []
   readonly #logged: number[]
 
   constructor(cluster: ServiceCluster, scenario: ToolScenario) {
@@ -86,6 +88,16 @@ export class ToolRun {
         }
       }
     }
+  }
+
+  /** Starts programs on node 1 whose lines come as they are printed; each has said that once it is ready. */
+  async startBeside(programs: readonly (readonly [command: string, ready: string])[]): Promise<void> {
+    const host = this.cluster.host(1)
+    const started = programs.map(([command]) => host.spawn('stdbuf', ['-oL', ...command.split(' ')]))
+    this.beside = started
+    await until('programs to be ready', TOOL_MS, () =>
+      started.every((program, i) => program.stdout.includes(programs[i]![1])) ? true : undefined,
+    )
   }
 
   /** Runs a command line of the record on a node; its input ends after these bytes, or stays open. */
@@ -185,6 +197,19 @@ export class ToolRun {
 
   #leave(reason: string): void {
     this.leftOut.set(reason, (this.leftOut.get(reason) ?? 0) + 1)
+  }
+}
+
+/** The block of a program that runs beside the others, and has ended by now. */
+export function ofBeside(command: string, index: number, verdict: Rule['verdict'] = {}): Rule {
+  return {
+    command,
+    verdict,
+    run: async run => {
+      const program = run.beside[index]!
+      const code = await program.exited
+      return { code: typeof code === 'number' ? code : null, stdout: program.stdout, stderr: program.stderr }
+    },
   }
 }
 
