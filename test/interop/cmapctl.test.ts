@@ -188,8 +188,8 @@ describe('corosync-cmapctl', { skip: interopSkip() }, () => {
         await set('-D', 'tr.')
         await set('-s', 'tr.one', 'str', 'end')
         for (const tracking of trackings) await tracking.says(/end$/m)
-        await set('-d', 'tr.one')
         const texts = await Promise.all(trackings.map(tracking => tracking.end()))
+        await set('-d', 'tr.one')
         return texts.map(text => text.slice(text.lastIndexOf('begin'), text.lastIndexOf('end\n')))
       }),
     )

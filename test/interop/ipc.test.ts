@@ -130,7 +130,8 @@ describe('programs linked with libqb', { skip: interopSkip() }, () => {
         children.push(second)
         await second.until(/^0 -11\n$/)
         served.server.say('rate slow')
-        await first.until(/^0 0\n-11 -11\n0 -11\n0 0\n$/)
+        // What passes at the second level is not read; where that fills a queue of datagrams, nothing passes for a while.
+        await first.until(/^0 0\n-11 -11\n(0 -11\n(-11 -11\n)?)+0 0\n$/)
         await second.until(/^0 -11\n0 0\n$/)
         const { statistics } = await served.server.report()
         assert.deepEqual(

@@ -89,6 +89,12 @@ export class Client {
     return this.#callbacks
   }
 
+  /** Takes a line back, as if nobody had asked. */
+  withdraw(line: string): void {
+    const at = this.#lines.lastIndexOf(line)
+    if (at >= 0) this.#lines.splice(at, 1)
+  }
+
   /** Sends a command; the lines of its results. */
   async ask(command: string, timeoutMs = ANSWER_MS): Promise<string[]> {
     if (!this.process.running) throw new Error(`the client has ended (${this.process.result}): ${this.process.stderr}`)

@@ -20,6 +20,9 @@ import type { Transcript } from './transcript.js'
 
 /** How long the lines of a step may take; a death is noticed after a second, and a program of ours takes one to start. */
 const STEP_MS = 20_000
+/** A synchronisation takes some milliseconds, and as many seconds as a busy machine likes. */
+const TRY_AGAIN_MS = 10
+const TRIES_MAX = 300
 /** How long lines that nobody expects have to appear before the end. */
 const QUIET_MS = 300
 
@@ -124,7 +127,13 @@ export class HostReplay {
       await client.kill()
       return
     }
-    const [result = ''] = await client.ask(action)
+    let [result = ''] = await client.ask(action)
+    // Members hear of a change before the other services have agreed: until then a multicast has to be tried again.
+    for (let tries = 0; result.endsWith(' rc=6') && tries < TRIES_MAX; tries++) {
+      client.withdraw(result)
+      await pause(TRY_AGAIN_MS)
+      ;[result = ''] = await client.ask(action)
+    }
     // The daemon sees the end of the connection later, and nobody may be there who could say when.
     if (action === 'finalize') await pause(QUIET_MS)
     const leave = /^leave (\S+)$/.exec(action)
