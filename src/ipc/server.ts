@@ -25,7 +25,7 @@ import type { Credentials, IpcConnection, IpcLoop, IpcOwner, IpcRate, IpcTranspo
 /** Largest size of messages that a program is granted; libraries ask for 1 MiB. Three rings of it are allocated at once. */
 export const MAX_MESSAGE_BYTES = 16 * 2 ** 20
 /** Bytes of events that wait for a program which does not read, unless told otherwise. */
-export const MAX_WAITING_EVENT_BYTES = 64 * 2 ** 20
+export const MAX_WAITING_EVENT_BYTES = 512 * 2 ** 20
 /** Descriptors that the daemon keeps for itself (spec: ipc 13.2). */
 const RESERVED_DESCRIPTORS = 50
 /** Programs let in per wake-up; more are let in at the next. */
