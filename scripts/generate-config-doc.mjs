@@ -24,7 +24,11 @@ const SECTIONS = [
   ],
   ['totem', 'A number 0 stands for the default unless 0 has a meaning of its own.', /^totem\./],
   ['nodelist', 'One `node` section per node, numbered from 0 in the order of the file.', /^nodelist\./],
-  ['quorum', 'With corosync_votequorum the daemon counts votes; without a provider every node is quorate.', /^quorum\.(?!device)/],
+  [
+    'quorum',
+    'With corosync_votequorum the daemon counts votes; without a provider every node is quorate.',
+    /^quorum\.(?!device)/,
+  ],
   ['quorum.device', 'For the quorum device, a program of its own.', /^quorum\.device\./],
   [
     'logging',
