@@ -6,7 +6,8 @@
 //   be equal, and a ring may take a second attempt. That they are one ring and that they ascend is asserted here.
 // - Nodes joined by a merge (reason 4) stand in the order in which the nodes' lists were delivered, which is chance; within a
 //   node the order is kept.
-// - A node that was frozen may have a ring of its own before it finds the others: that depends on what waits in its socket.
+// - Before a node that was frozen is back with the others, both sides may have rings of their own once more: that depends on what waits
+//   in its socket.
 // - Reasons in the answers about members are uninitialised memory of the C daemon.
 // - After `leave` our daemons let a handle join again, as the manual says; in the C daemon it keeps hearing its group and can
 //   never join. So where the client's daemon is ours, its events of that group are not expected, and that it joins again is
@@ -65,8 +66,7 @@ export class HostReplay {
       steps.push({ do: step.do, seen: {}, expected })
       const { seen } = steps.at(-1)!
       this.#collect(seen)
-      const frozen = /^node (\d+): daemon SIGCONT$/.exec(step.do)?.[1]
-      if (frozen !== undefined) withoutOwnRing(seen, Number(frozen))
+      if (/^node \d+: daemon SIGCONT$/.test(step.do)) withoutParts(seen, this.#cluster.nodes)
     }
     await pause(QUIET_MS)
     const rest: Seen = {}
@@ -194,9 +194,10 @@ export class HostReplay {
   }
 }
 
-function withoutOwnRing(seen: Seen, node: number): void {
-  const own = `TOTEM ring=${node}.# members=[${node}]`
-  for (const [name, lines] of Object.entries(seen)) seen[name] = lines.filter(line => line !== own)
+/** Without rings that are not of all nodes. */
+function withoutParts(seen: Seen, nodes: readonly number[]): void {
+  for (const [name, lines] of Object.entries(seen))
+    seen[name] = lines.filter(line => !line.startsWith('TOTEM') || line.endsWith(`[${nodes}]`))
 }
 
 function normalize(line: string): string {
